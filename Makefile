@@ -1,0 +1,66 @@
+# Every command of the project. `make demo` and `make test` do all set-up they need by themselves.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+# Arguments for `make run` and `make test`: make run ARGS="--data here", make test ARGS="-p hinge-router".
+ARGS ?=
+
+# Lint, documentation and tests all use Cargo's `dev` profile and the whole workspace, so that each
+# dependency is checked once and built once; only `bench` builds with full optimisation.
+TESTED := $(if $(ARGS),$(ARGS),--workspace)
+
+.PHONY: help setup check fmt lint test bench demo run deny build-setup
+
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs what building and testing need (quiet when nothing is missing)
+	@deploy/setup.sh build tests
+
+check: build-setup ## All that CI checks: format, lints, documentation, dependencies, tests
+	cargo fmt --all --check
+	@$(MAKE) lint
+	@$(MAKE) deny
+	@$(MAKE) test ARGS=
+
+fmt: build-setup ## Formats all Rust code
+	cargo fmt --all
+
+lint: build-setup ## Clippy and the documentation's links, warnings refused
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
+	@deploy/setup.sh tests || [ "$${CI:-}" != true ]
+	cargo test $(TESTED) --locked --no-run
+	tests/kafka/with-broker cargo test $(TESTED) --locked
+
+bench: build-setup ## Benchmarks, on a broker with the settings of production
+	@deploy/setup.sh tests
+	HINGE_BROKER_FULL=1 tests/kafka/with-broker cargo bench --locked -p hinge-tests $(ARGS)
+
+demo: build-setup ## Shows the product at work; needs neither Kafka nor Java
+	cargo run --locked -p hinge -- demo $(ARGS)
+
+run: build-setup ## Runs the services; ARGS are passed on
+	cargo run --locked -p hinge -- run $(ARGS)
+
+# Not compiled here, which would take minutes: `cargo install --locked cargo-deny` once.
+deny:
+	@if ! command -v cargo-deny > /dev/null; then \
+	  echo "deny: skipped, cargo-deny is not installed; licences, bans, sources and advisories were not checked"; \
+	else \
+	  (set -x; cargo deny --locked check --hide-inclusion-graph bans licenses sources); \
+	  if cargo deny fetch db 2> /dev/null; then \
+	    (set -x; cargo deny --locked check --disable-fetch advisories); \
+	  else \
+	    echo "deny: the advisory database cannot be fetched; advisories were not checked"; \
+	  fi; \
+	fi
+
+build-setup:
+	@deploy/setup.sh build

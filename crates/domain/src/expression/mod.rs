@@ -1,0 +1,280 @@
+//! CEL, the Common Expression Language, as rules and mappings use it: parsed once, evaluated on named values.
+//!
+//! Owns the meaning of *unknown*: an expression that reads what is not there has no result. It does
+//! not know events or rows; those put their values into a [`Scope`].
+
+mod convert;
+mod functions;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
+use cel::{Context, Env, ExecutionError, Program};
+
+use crate::Value;
+
+/// The language of this crate: CEL's standard library and our [`functions`].
+static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    functions::declare(&mut env).expect("our functions have names and signatures of their own");
+    Arc::new(env)
+});
+
+/// The longest expression that is accepted, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// A parsed expression.
+#[derive(Debug)]
+pub struct Expression {
+    source: String,
+    program: Program,
+    reads: Vec<Read>,
+}
+
+/// A field that an expression reads: `event.state` reads `state` of `event`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Read {
+    /// The variable, such as `event`.
+    pub variable: String,
+    /// The field; empty when the variable is used as a whole.
+    pub field: String,
+}
+
+/// Why an expression cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// What is wrong.
+    pub message: String,
+    /// The line within the expression, from 1.
+    pub line: usize,
+    /// The column within that line, from 1.
+    pub column: usize,
+}
+
+/// Why an expression has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// It reads something that is not there.
+    #[error("`{0}` is not given")]
+    Missing(String),
+    /// It cannot be computed on these values.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Expression {
+    /// Parses an expression.
+    pub fn parse(source: &str) -> Result<Self, SyntaxError> {
+        if source.len() > LONGEST {
+            let message =
+                format!("the expression has {} bytes; at most {LONGEST} are accepted", source.len());
+            return Err(SyntaxError { message, line: 1, column: 1 });
+        }
+        let program = LANGUAGE.compile(source).map_err(|errors| {
+            let first = errors.errors.into_iter().next();
+            first.map_or_else(
+                || SyntaxError { message: "cannot be parsed".into(), line: 1, column: 1 },
+                |error| SyntaxError {
+                    message: error.msg,
+                    line: usize::try_from(error.pos.0).unwrap_or(1).max(1),
+                    column: usize::try_from(error.pos.1).unwrap_or(1).max(1),
+                },
+            )
+        })?;
+        let mut reads = BTreeSet::new();
+        collect_reads(program.expression(), &mut Vec::new(), &mut reads);
+        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
+    }
+
+    /// The text that it was parsed from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What it reads, each once, in order of name.
+    pub fn reads(&self) -> &[Read] {
+        &self.reads
+    }
+
+    /// The functions it calls that this language does not have.
+    pub fn unknown_functions(&self) -> Vec<String> {
+        let mut called = BTreeSet::new();
+        collect_calls(self.program.expression(), &mut called);
+        called.into_iter().filter(|name| !functions::is_known(name)).collect()
+    }
+
+    /// Its value on what the scope holds.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
+        match self.program.execute(&scope.context) {
+            Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
+            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
+            Err(error) => Err(Unknown::Failed(error.to_string())),
+        }
+    }
+}
+
+/// The values that expressions are evaluated on.
+pub struct Scope {
+    context: Context<'static, 'static>,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self { context: Context::with_env(Arc::clone(&LANGUAGE)) }
+    }
+}
+
+impl Scope {
+    /// Sets a variable to named values; absent ones are left out, so that reading them is *unknown*.
+    pub fn set_record(&mut self, variable: &str, fields: impl IntoIterator<Item = (Arc<str>, Value)>) {
+        self.context.add_variable_from_value(variable, convert::record(fields));
+    }
+
+    /// Sets a variable to one value. An absent one is left unset.
+    pub fn set(&mut self, variable: &str, value: &Value) {
+        if !value.is_absent() {
+            self.context.add_variable_from_value(variable, convert::to_cel(value));
+        }
+    }
+}
+
+/// Walks an expression and notes `variable.field` and bare variables; names bound by a macro
+/// (`items.all(i, ..)`) are not variables.
+fn collect_reads(expression: &IdedExpr, bound: &mut Vec<String>, reads: &mut BTreeSet<Read>) {
+    match &expression.expr {
+        Expr::Ident(name) => {
+            if !bound.contains(name) {
+                reads.insert(Read { variable: name.clone(), field: String::new() });
+            }
+        }
+        Expr::Select(select) => match &select.operand.expr {
+            Expr::Ident(variable) if !bound.contains(variable) => {
+                reads.insert(Read { variable: variable.clone(), field: select.field.clone() });
+            }
+            _ => collect_reads(&select.operand, bound, reads),
+        },
+        Expr::Comprehension(comprehension) => {
+            collect_reads(&comprehension.iter_range, bound, reads);
+            let before = bound.len();
+            bound.push(comprehension.iter_var.clone());
+            bound.extend(comprehension.iter_var2.clone());
+            bound.push(comprehension.accu_var.clone());
+            for part in [
+                &comprehension.accu_init,
+                &comprehension.loop_cond,
+                &comprehension.loop_step,
+                &comprehension.result,
+            ] {
+                collect_reads(part, bound, reads);
+            }
+            bound.truncate(before);
+        }
+        other => children(other).into_iter().for_each(|child| collect_reads(child, bound, reads)),
+    }
+}
+
+fn collect_calls(expression: &IdedExpr, called: &mut BTreeSet<String>) {
+    if let Expr::Call(call) = &expression.expr {
+        called.insert(call.func_name.clone());
+    }
+    children(&expression.expr).into_iter().for_each(|child| collect_calls(child, called));
+}
+
+fn children(expression: &Expr) -> Vec<&IdedExpr> {
+    match expression {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Vec::new(),
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).collect(),
+        Expr::Comprehension(it) => {
+            vec![&it.iter_range, &it.accu_init, &it.loop_cond, &it.loop_step, &it.result]
+        }
+        Expr::List(list) => list.elements.iter().collect(),
+        Expr::Map(map) => map.entries.iter().flat_map(entry_children).collect(),
+        Expr::Select(select) => vec![&*select.operand],
+        Expr::Struct(it) => it.entries.iter().flat_map(entry_children).collect(),
+    }
+}
+
+fn entry_children(entry: &IdedEntryExpr) -> Vec<&IdedExpr> {
+    match &entry.expr {
+        EntryExpr::StructField(field) => vec![&field.value],
+        EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluate(source: &str) -> Result<Value, Unknown> {
+        let mut scope = Scope::default();
+        let fields = [
+            ("state", Value::text("SP")),
+            ("count", Value::Int(3)),
+            ("time", Value::Instant("2026-03-02T02:30:00Z".parse().unwrap())),
+            ("promised_date", Value::Date("2026-03-01".parse().unwrap())),
+            ("city", Value::Absent),
+        ];
+        scope.set_record("event", fields.map(|(name, value)| (Arc::from(name), value)));
+        Expression::parse(source).unwrap().evaluate(&scope)
+    }
+
+    #[test]
+    fn what_is_not_given_is_unknown_and_never_equal_to_anything() {
+        for source in
+            ["event.city == ''", "event.city != 'Rio'", "!(event.city == 'Rio')", "event.city in ['Rio']"]
+        {
+            assert_eq!(evaluate(source), Err(Unknown::Missing("city".into())), "{source}");
+        }
+        assert_eq!(evaluate("has(event.city)"), Ok(Value::Bool(false)));
+        assert_eq!(evaluate("event.state == 'SP' || event.city == 'Rio'"), Ok(Value::Bool(true)));
+    }
+
+    #[test]
+    fn an_instant_has_a_date_in_each_zone() {
+        assert_eq!(evaluate("local_date(event.time, 'UTC')"), Ok(Value::text("2026-03-02")));
+        assert_eq!(evaluate("local_date(event.time, 'America/Sao_Paulo')"), Ok(Value::text("2026-03-01")));
+        assert_eq!(evaluate("local_date(event.time, 'UTC') > event.promised_date"), Ok(Value::Bool(true)));
+        let unknown_zone = evaluate("local_date(event.time, 'Mars/Base')");
+        assert!(matches!(unknown_zone, Err(Unknown::Failed(ref what)) if what.contains("Mars/Base")));
+    }
+
+    #[test]
+    fn local_stamps_need_a_zone_and_nothing_else() {
+        let instant = |text: &str| Ok(Value::Instant(text.parse().unwrap()));
+        let zone = "America/Sao_Paulo";
+        assert_eq!(
+            evaluate(&format!("instant('2018-03-27 18:00:43', '{zone}')")),
+            instant("2018-03-27T21:00:43Z")
+        );
+        assert_eq!(
+            evaluate(&format!("instant('2018-03-27T18:00:43Z', '{zone}')")),
+            instant("2018-03-27T18:00:43Z")
+        );
+        assert!(matches!(evaluate("instant('yesterday', 'UTC')"), Err(Unknown::Failed(_))));
+    }
+
+    #[test]
+    fn an_expression_tells_what_it_reads() {
+        let expression = Expression::parse(
+            "event.state == 'SP' && event.items.all(i, i.price > limit) && has(event.city)",
+        );
+        let reads: Vec<_> = expression
+            .unwrap()
+            .reads()
+            .iter()
+            .map(|read| format!("{}.{}", read.variable, read.field))
+            .collect();
+        assert_eq!(reads, ["event.city", "event.items", "event.state", "limit."]);
+    }
+
+    #[test]
+    fn a_broken_expression_says_where() {
+        let error = Expression::parse("event.state == \n  && true").unwrap_err();
+        assert_eq!((error.line, error.column > 0), (2, true), "{error}");
+        assert!(Expression::parse(&"(".repeat(5_000)).is_err());
+        assert!(Expression::parse(&"a".repeat(LONGEST + 1)).is_err());
+        assert_eq!(Expression::parse("shout(event.state)").unwrap().unknown_functions(), ["shout"]);
+    }
+}

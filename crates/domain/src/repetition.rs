@@ -1,0 +1,220 @@
+//! Telling a repeated event from a new one, within a distance and not a moment longer.
+//!
+//! A record repeats an earlier one of the same partition if both carry the same identity and lie
+//! within [`Window`] of each other. The rule is about that distance, not about what a process happens
+//! to remember: after a restart the stretch is read back, and the answers are the same. Rejected
+//! records never enter; the caller simply does not offer them.
+
+use std::collections::{HashMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Content, Identity};
+
+/// How far apart two records may lie to be the same event twice: at most so many offsets and so much
+/// recorded time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Offsets.
+    pub offsets: i64,
+    /// Recorded time.
+    pub time: SignedDuration,
+}
+
+impl Default for Window {
+    /// 2,000,000 offsets and 24 hours.
+    fn default() -> Self {
+        Self { offsets: 2_000_000, time: SignedDuration::from_hours(24) }
+    }
+}
+
+/// How a record relates to those before it in its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// No earlier record within the window has its identity.
+    New,
+    /// It tells the same again as the record at this offset.
+    Repetition {
+        /// The offset of the first one.
+        first: i64,
+    },
+    /// It has the identity of the record at this offset and tells something else: the first stays in force.
+    Conflict {
+        /// The offset of the first one.
+        first: i64,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    content: Content,
+    first: i64,
+    last: i64,
+    recorded: Timestamp,
+}
+
+/// The identities met in one partition.
+#[derive(Debug, Default)]
+pub struct Memory {
+    window: Window,
+    seen: HashMap<Identity, Seen>,
+    by_offset: VecDeque<(i64, Identity)>,
+    undo: Vec<(Identity, Option<Seen>)>,
+}
+
+impl Memory {
+    /// An empty memory.
+    pub fn new(window: Window) -> Self {
+        Self { window, ..Self::default() }
+    }
+
+    /// Meets a record: says how it relates to earlier ones and remembers it, unless it conflicts.
+    pub fn meet(
+        &mut self,
+        identity: Identity,
+        content: Content,
+        offset: i64,
+        recorded: Timestamp,
+    ) -> Meeting {
+        let earlier = self.seen.get(&identity).copied().filter(|seen| {
+            offset - seen.last <= self.window.offsets
+                && recorded.duration_since(seen.recorded) <= self.window.time
+        });
+        let meeting = match earlier {
+            None => Meeting::New,
+            Some(seen) if seen.content == content => Meeting::Repetition { first: seen.first },
+            Some(seen) => return Meeting::Conflict { first: seen.first },
+        };
+        let first = earlier.map_or(offset, |seen| seen.first);
+        let before = self.seen.insert(identity, Seen { content, first, last: offset, recorded });
+        self.undo.push((identity, before));
+        self.by_offset.push_back((offset, identity));
+        meeting
+    }
+
+    /// What was met since the last call is committed: nothing takes it back.
+    pub fn keep(&mut self) {
+        self.undo.clear();
+        let Some((newest, _)) = self.by_offset.back().copied() else { return };
+        while let Some((offset, identity)) = self.by_offset.front().copied() {
+            if newest - offset <= self.window.offsets {
+                break;
+            }
+            self.by_offset.pop_front();
+            if self.seen.get(&identity).is_some_and(|seen| seen.last == offset) {
+                self.seen.remove(&identity);
+            }
+        }
+    }
+
+    /// What was met since the last [`Memory::keep`] was rolled back: forget it.
+    pub fn forget(&mut self) {
+        while let Some((identity, before)) = self.undo.pop() {
+            self.by_offset.pop_back();
+            match before {
+                Some(seen) => self.seen.insert(identity, seen),
+                None => self.seen.remove(&identity),
+            };
+        }
+    }
+
+    /// How many identities are remembered.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn identity(number: u8) -> Identity {
+        Identity::of("shop", &number.to_string())
+    }
+
+    fn content(number: u8) -> Content {
+        Content::of(&[number])
+    }
+
+    fn window() -> Window {
+        Window { offsets: 10, time: SignedDuration::from_hours(24) }
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn a_repetition_is_one_just_inside_the_window_and_a_new_event_just_outside() {
+        let check = |offset, hours, expected| {
+            let mut memory = Memory::new(window());
+            assert_eq!(memory.meet(identity(1), content(1), 0, at(0)), Meeting::New);
+            memory.keep();
+            assert_eq!(memory.meet(identity(1), content(1), offset, at(hours)), expected, "{offset} {hours}");
+        };
+        check(10, 24, Meeting::Repetition { first: 0 });
+        check(11, 24, Meeting::New);
+        check(10, 25, Meeting::New);
+    }
+
+    #[test]
+    fn the_first_stays_in_force_when_the_second_tells_something_else() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(1), content(1), 0, at(0));
+        assert_eq!(memory.meet(identity(1), content(2), 1, at(0)), Meeting::Conflict { first: 0 });
+        assert_eq!(memory.meet(identity(1), content(1), 2, at(0)), Meeting::Repetition { first: 0 });
+    }
+
+    #[test]
+    fn what_was_rolled_back_was_never_met() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(1), content(1), 0, at(0));
+        memory.keep();
+        memory.meet(identity(1), content(1), 1, at(0));
+        memory.meet(identity(2), content(2), 2, at(0));
+        memory.forget();
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory.meet(identity(2), content(2), 2, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(1), content(1), 11, at(0)), Meeting::New);
+    }
+
+    proptest! {
+        /// Reading the last stretch back after a restart at any place answers as if there had been none.
+        #[test]
+        fn a_restart_anywhere_changes_no_answer(
+            records in proptest::collection::vec((0u8..6, 0i64..9), 1..80),
+            restart in 0usize..80,
+        ) {
+            let mut hours = 0;
+            let log: Vec<_> = (0i64..).zip(&records).map(|(offset, (id, step))| {
+                hours += step;
+                (offset, identity(*id), at(hours))
+            }).collect();
+            let restart = restart.min(log.len());
+            let mut undisturbed = Memory::new(window());
+            let mut restarted = Memory::new(window());
+            for (offset, id, recorded) in &log[..restart] {
+                undisturbed.meet(*id, content(0), *offset, *recorded);
+                undisturbed.keep();
+            }
+            let stretch = log.iter().take(restart).skip(restart.saturating_sub(10));
+            for (offset, id, recorded) in stretch {
+                restarted.meet(*id, content(0), *offset, *recorded);
+            }
+            restarted.keep();
+            for (offset, id, recorded) in &log[restart..] {
+                let one = undisturbed.meet(*id, content(0), *offset, *recorded);
+                let other = restarted.meet(*id, content(0), *offset, *recorded);
+                prop_assert_eq!(one == Meeting::New, other == Meeting::New);
+                undisturbed.keep();
+                restarted.keep();
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The admin port: `/livez`, `/readyz`, `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router as Routes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hinge_router::Pulse;
+use prometheus::{Registry, TextEncoder};
+use tokio::net::TcpListener;
+
+use crate::exit::Coded;
+
+/// A worker that has not gone round for this long hangs: longer than the longest transaction may take.
+const STUCK_AFTER: Duration = Duration::from_secs(22);
+
+/// What the port tells of.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) registry: Registry,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+/// Opens the port and serves it until the process ends.
+pub(crate) async fn serve(listen: &str, admin: Admin) -> Result<()> {
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        let message = format!(
+            "`{listen}` cannot be opened for /livez, /readyz and /metrics: {error}; choose another with --admin \
+             HOST:PORT, or none with --admin \"\""
+        );
+        Coded::new("admin-port-taken", 78, message)
+    })?;
+    tracing::info!(address = %listener.local_addr()?, "admin port open");
+    let routes = Routes::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(admin);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).await {
+            tracing::error!(%error, "admin port closed");
+        }
+    });
+    Ok(())
+}
+
+/// Live: the worker goes round. A broker that is away does not make it dead.
+async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
+    let standing = admin.pulse.since_last_beat();
+    if standing < STUCK_AFTER {
+        (StatusCode::OK, "live\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("the worker has not gone round for {} s\n", standing.as_secs()))
+    }
+}
+
+/// Ready: partitions are given and what had to be read back has been.
+async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
+    if admin.pulse.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions\n")
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    match TextEncoder::new().encode_to_string(&admin.registry.gather()) {
+        Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], error.to_string())
+        }
+    }
+}

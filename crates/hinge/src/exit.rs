@@ -1,0 +1,84 @@
+//! How the process ends: exit codes, and errors that say what to do.
+
+use std::process::ExitCode;
+
+use hinge_policy::Problems;
+
+/// The exit codes, as `hinge explain exit-codes` and the README show them.
+pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done"),
+    (1, "failed; the message says why"),
+    (2, "wrong usage, or a policy or mapping with errors"),
+    (69, "the log cannot be reached now; trying again later may help"),
+    (70, "something that Hinge cannot classify; a restart goes on where the last commit was"),
+    (74, "the disk refuses to read or write"),
+    (75, "somebody else holds this place: another run on the folder, another worker with the same instance"),
+    (77, "the log refuses us: authentication or authorisation"),
+    (78, "something is configured wrongly: a missing topic, no place to start, a taken port"),
+    (130, "a second signal ended the process at once"),
+];
+
+/// An error with a code of its own that is not the stream's or the policy's.
+#[derive(Debug)]
+pub(crate) struct Coded {
+    /// The code, which `hinge explain` knows.
+    pub(crate) code: &'static str,
+    /// How the process ends.
+    pub(crate) exit: u8,
+    /// What happened and what to do.
+    pub(crate) message: String,
+}
+
+impl Coded {
+    /// The codes that this crate gives.
+    pub(crate) const CODES: &'static [&'static str] =
+        &["admin-port-taken", "code-unknown", "demo-folder-taken", "not-found", "starter-exists", "worker-stuck"];
+
+    pub(crate) fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
+        debug_assert!(Self::CODES.contains(&code), "`{code}` is not listed");
+        Self { code, exit, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Coded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+/// Tells the operator about an error on standard error, and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(problems) = error.downcast_ref::<Problems>() {
+        eprintln!("{problems}");
+        let count = problems.0.len();
+        eprintln!("\n{count} {} found; nothing was started", if count == 1 { "problem" } else { "problems" });
+        return ExitCode::from(2);
+    }
+    let (code, exit) = code_of(error);
+    match code {
+        Some(code) => eprintln!("error[{code}]: {error:#}\n  `hinge explain {code}` tells more"),
+        None => eprintln!("error: {error:#}"),
+    }
+    ExitCode::from(exit)
+}
+
+fn code_of(error: &anyhow::Error) -> (Option<&'static str>, u8) {
+    for cause in error.chain() {
+        if let Some(coded) = cause.downcast_ref::<Coded>() {
+            return (Some(coded.code), coded.exit);
+        }
+        if let Some(error) = cause.downcast_ref::<hinge_stream::Error>() {
+            return (Some(error.code()), error.exit_code().number());
+        }
+        if let Some(error) = cause.downcast_ref::<hinge_router::Error>() {
+            let exit = match error {
+                hinge_router::Error::Stream(error) => error.exit_code().number(),
+                _ => 70,
+            };
+            return (Some(error.code()), exit);
+        }
+    }
+    (None, 1)
+}

@@ -1,0 +1,303 @@
+//! `hinge ingest`: any company's CSV or JSON lines become Hinge's events, by a mapping.
+//!
+//! ```text
+//! files ─► lines ─► csv_rows, json_rows ─► the mapping ─► outlet ─► the log
+//!                      │  joined (looked up)    │           └─ sorter: by time, in memory and temporary files
+//!                      └────────── rejects ◄────┘
+//! ```
+//!
+//! Every row ends in one of two ways: all its events are written, or it is in the rejects file with its line
+//! and the reason. Reading the same files again gives the same ids and the same content, so that the router
+//! filters what it has seen. Rows are read as a stream; joined files are held in memory.
+//!
+//! How a row becomes events is the business of `hinge-domain`, the YAML that of `hinge-policy`.
+
+mod csv_rows;
+mod inputs;
+mod joined;
+mod json_rows;
+mod lines;
+mod outlet;
+mod packed;
+mod rejects;
+mod report;
+mod rows;
+mod sorter;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use hinge_domain::{Event, Mapping, ROW, Row, Stream};
+use hinge_schema::{Catalogue, Encoding};
+use hinge_stream::Log;
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+
+use crate::cli::Format;
+use inputs::Inputs;
+use joined::Joined;
+use outlet::{Outlet, Writing};
+use packed::Packed;
+use rejects::Rejects;
+pub(crate) use report::{EventCount, JoinCount, Summary};
+use rows::{BadRow, Rows};
+
+/// What to bring in, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct IngestArgs {
+    /// The mapping (YAML): which rows become which events
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: PathBuf,
+
+    /// The folder in which the files are that the mapping names
+    #[arg(long, value_name = "DIR", conflicts_with = "files", required_unless_present = "files")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// The files: CSV or JSON lines, also with gzip; those that the mapping looks up are known by their names
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Write events in the order of the rows; else they are sorted by time before the first is written
+    #[arg(long)]
+    pub(crate) unsorted: bool,
+
+    /// These events are not history, however old: people are told at once and promises start to run
+    #[arg(long)]
+    pub(crate) live: bool,
+
+    /// How events are written
+    #[arg(long, value_enum, default_value_t = EncodingName::Json)]
+    pub(crate) encoding: EncodingName,
+
+    /// Where rows go that cannot be mapped, replacing those of an earlier run [default: ./NAME.rejects.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Map every row and count, but write no event
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// How events are written: as CloudEvents in binary mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncodingName {
+    /// Facts as JSON
+    Json,
+    /// Facts in Avro's single-object encoding
+    Avro,
+}
+
+/// One ingest.
+#[derive(Debug)]
+pub(crate) struct Options<'a> {
+    /// What was asked for.
+    pub(crate) args: &'a IngestArgs,
+    /// The input topic of each stream; `<stream>.events` where it has none here.
+    pub(crate) topics: BTreeMap<Stream, String>,
+    /// When the events are recorded.
+    pub(crate) now: Timestamp,
+    /// How the summary is written.
+    pub(crate) format: Format,
+}
+
+/// Reads the files, writes their events and says what it has done.
+///
+/// # Errors
+/// A mapping that does not hold (`hinge_policy::Problems`), files that cannot be read or lack a column, a log
+/// that does not take the events (`hinge_stream::Error`). Rows that cannot be mapped are no error.
+pub(crate) fn run(
+    options: &Options<'_>,
+    log: &dyn Log,
+    catalogue: &Catalogue,
+    out: &mut dyn Write,
+) -> Result<Summary> {
+    let mapping = hinge_policy::load_mapping(&options.args.mapping, catalogue)?;
+    let inputs = match &options.args.from {
+        Some(folder) => Inputs::in_folder(&mapping, folder)?,
+        None => Inputs::among(&mapping, &options.args.files)?,
+    };
+    for path in &inputs.rows {
+        let rows = Rows::open(path, mapping.delimiter, &ProgressBar::hidden())?;
+        if !rows.is_empty() {
+            rows.check_columns(&mapping.columns_of(ROW))?;
+        }
+    }
+    let mut ingest = Ingest::new(options, &mapping, catalogue, &inputs);
+    if !options.args.dry_run {
+        ingest.check_topics(log)?;
+    }
+    let writing = Writing {
+        sorted: (!options.args.unsorted).then_some(sorter::MEMORY_BYTES),
+        dry_run: options.args.dry_run,
+    };
+    let mut outlet = Outlet::open(log, &writing)?;
+    let progress = progress_over(&inputs);
+    let joined = ingest.join(&inputs, &progress)?;
+    for path in &inputs.rows {
+        ingest.read(path, &joined, &progress, &mut outlet)?;
+    }
+    progress.finish_and_clear();
+    outlet.finish()?;
+    let summary = ingest.summary(&joined)?;
+    summary.write(options.format, out)?;
+    Ok(summary)
+}
+
+/// One ingest under way.
+struct Ingest<'a> {
+    options: &'a Options<'a>,
+    mapping: &'a Mapping,
+    catalogue: &'a Catalogue,
+    rejects: Rejects,
+    rows: u64,
+    /// Events, by the position of their kind in the mapping's order of event types.
+    counts: Vec<EventCount>,
+    /// For how many rows each join found something.
+    found: Vec<Cell<u64>>,
+}
+
+impl<'a> Ingest<'a> {
+    #[expect(clippy::too_many_arguments, reason = "called once, with what `run` has just prepared")]
+    fn new(options: &'a Options<'a>, mapping: &'a Mapping, catalogue: &'a Catalogue, inputs: &Inputs) -> Self {
+        let mut counts: Vec<EventCount> = Vec::new();
+        for event in &mapping.events {
+            if !counts.iter().any(|count| count.event_type == event.shape.event_type) {
+                let stream = event.shape.stream;
+                let topic = options.topics.get(&stream).cloned().unwrap_or_else(|| format!("{stream}.events"));
+                counts.push(EventCount { event_type: event.shape.event_type.clone(), topic, count: 0 });
+            }
+        }
+        let rejects = options.args.rejects.clone().unwrap_or_else(|| default_rejects(inputs));
+        Self {
+            options,
+            mapping,
+            catalogue,
+            rejects: Rejects::new(rejects),
+            rows: 0,
+            counts,
+            found: vec![Cell::new(0); mapping.joins.len()],
+        }
+    }
+
+    /// Refuses to begin where a topic is missing: nobody wants to hear of it after an hour.
+    fn check_topics(&self, log: &dyn Log) -> Result<()> {
+        let present: BTreeSet<String> = log.topics()?.list()?.into_iter().map(|topic| topic.name).collect();
+        match self.counts.iter().find(|count| !present.contains(&count.topic)) {
+            None => Ok(()),
+            Some(EventCount { event_type, topic, .. }) => bail!(
+                "there is no topic `{topic}` for events of type `{event_type}`; `hinge topics apply --inputs` \
+                 makes it, or name another one in the settings under [inputs]"
+            ),
+        }
+    }
+
+    fn join(&mut self, inputs: &Inputs, progress: &ProgressBar) -> Result<Vec<Joined>> {
+        let joins = self.mapping.joins.iter().zip(&inputs.joins);
+        joins.map(|(join, path)| Joined::read((self.mapping, join), path, progress, &mut self.rejects)).collect()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a file, what belongs to its rows, and where both ends are shown")]
+    fn read(
+        &mut self,
+        path: &Path,
+        joined: &[Joined],
+        progress: &ProgressBar,
+        outlet: &mut Outlet,
+    ) -> Result<()> {
+        let mut rows = Rows::open(path, self.mapping.delimiter, progress)?;
+        if rows.is_empty() {
+            self.rejects.unreadable(path, 1, BadRow::new("the file is empty", &[]))?;
+        }
+        while let Some(numbered) = rows.next() {
+            self.rows += 1;
+            match numbered.row {
+                Ok(row) => match self.records(&row, joined) {
+                    Ok(records) => records.into_iter().try_for_each(|record| self.write(record, outlet))?,
+                    Err(reason) => self.rejects.row(path, numbered.line, &reason, row)?,
+                },
+                Err(bad) => self.rejects.unreadable(path, numbered.line, bad)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of a row, with the position of each one's event type; all of them or none.
+    fn records(&self, row: &Row, joined: &[Joined]) -> Result<Vec<(usize, Packed)>, String> {
+        let lookup = |position: usize, key: &str| {
+            let rows = joined[position].get(key);
+            if !rows.is_empty() {
+                self.found[position].update(|found| found + 1);
+            }
+            rows
+        };
+        let events = self.mapping.events(row.clone(), &lookup).map_err(|why| why.to_string())?;
+        events.into_iter().map(|event| self.record(event)).collect()
+    }
+
+    /// The record of an event. It is read back as the router will read it, so that nothing is written that
+    /// would end in the dead letters.
+    fn record(&self, mut event: Event) -> Result<(usize, Packed), String> {
+        if self.options.args.live {
+            event.history = Some(false);
+        }
+        let encoding = match self.options.args.encoding {
+            EncodingName::Json => Encoding::JsonBinary,
+            EncodingName::Avro => Encoding::Avro,
+        };
+        let encoded = self.catalogue.encode_event(&event, Some(self.options.now), encoding);
+        let refused = |why: hinge_schema::Rejection| format!("`{}`: {}", event.event_type(), why.detail);
+        let encoded = encoded.map_err(refused)?;
+        let headers = encoded.headers.iter().map(|(name, value)| (name.as_ref(), Some(value.as_slice())));
+        self.catalogue.decode(headers, Some(&encoded.value)).map_err(refused)?;
+        let position = self.counts.iter().position(|count| count.event_type == *event.event_type());
+        let position = position.ok_or("the mapping has no such event type")?;
+        let topic = &self.counts[position].topic;
+        Ok((position, Packed::new(event.occurred, topic, &event.correlation_id, &encoded)))
+    }
+
+    fn write(&mut self, (position, record): (usize, Packed), outlet: &mut Outlet) -> Result<()> {
+        outlet.add(record)?;
+        self.counts[position].count += 1;
+        Ok(())
+    }
+
+    fn summary(mut self, joined: &[Joined]) -> Result<Summary> {
+        let joins = self.mapping.joins.iter().zip(joined).zip(&self.found);
+        let joins = joins.map(|((join, joined), found)| JoinCount {
+            name: join.name.clone(),
+            rows: joined.rows,
+            found: found.get(),
+        });
+        Ok(Summary {
+            joins: joins.collect(),
+            rows: self.rows,
+            rejected: self.rejects.count(),
+            rejects: self.rejects.finish()?.map(Path::to_owned),
+            first_reject: self.rejects.first().map(str::to_owned),
+            events: self.counts,
+            dry_run: self.options.args.dry_run,
+        })
+    }
+}
+
+/// In the working directory, called after the first file: `orders.rejects.jsonl`.
+fn default_rejects(inputs: &Inputs) -> PathBuf {
+    let name = inputs.rows.first().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
+    let name = name.as_deref().and_then(|name| name.split('.').next()).filter(|name| !name.is_empty());
+    PathBuf::from(format!("{}.rejects.jsonl", name.unwrap_or("rows")))
+}
+
+/// A bar over the bytes of all files, drawn on a terminal only.
+fn progress_over(inputs: &Inputs) -> ProgressBar {
+    let bytes = inputs.rows.iter().chain(&inputs.joins).filter_map(|path| path.metadata().ok());
+    let progress = ProgressBar::new(bytes.map(|file| file.len()).sum());
+    progress.set_style(outlet::style("reading {bytes} of {total_bytes} {wide_bar} {eta}"));
+    progress
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Rows that cannot be mapped: a file of JSON lines with file, line, reason and the row itself.
+//!
+//! It holds what the rows hold, so only its owner may read it, and nothing of it goes into the log.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use hinge_domain::{Row, Value};
+use serde::Serialize;
+
+use super::rows::BadRow;
+
+/// The rejects of one run. The file is made with the first of them, over that of an earlier run.
+#[derive(Debug)]
+pub(super) struct Rejects {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+    count: u64,
+    /// Where the first one stands, for the summary; without anything of the row.
+    first: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reject<'a> {
+    file: &'a str,
+    line: u64,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl Rejects {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, count: 0, first: None }
+    }
+
+    /// A row that was read but says nothing that could be an event.
+    pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: Row) -> Result<()> {
+        self.add(&Reject { file: &file.to_string_lossy(), line, reason, row: Some(Value::Record(row)), text: None })
+    }
+
+    /// Text that is no row.
+    pub(super) fn unreadable(&mut self, file: &Path, line: u64, bad: BadRow) -> Result<()> {
+        let text = Some(bad.text);
+        self.add(&Reject { file: &file.to_string_lossy(), line, reason: &bad.reason, row: None, text })
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Where the first stands, as `orders.csv:17`.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.first.as_deref()
+    }
+
+    /// Ends the file; gives its path if there is one.
+    pub(super) fn finish(&mut self) -> Result<Option<&Path>> {
+        let Some(file) = &mut self.file else { return Ok(None) };
+        file.flush().with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        Ok(Some(&self.path))
+    }
+
+    fn add(&mut self, reject: &Reject<'_>) -> Result<()> {
+        self.count += 1;
+        self.first.get_or_insert_with(|| format!("{}:{}", reject.file, reject.line));
+        let failed = || format!("cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere", self.path.display());
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(BufWriter::new(create(&self.path).with_context(failed)?)),
+        };
+        serde_json::to_writer(&mut *file, reject).map_err(std::io::Error::from).and_then(|()| file.write_all(b"\n")).with_context(failed)
+    }
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,1 @@
+//! Files become events in a log: whole runs, on invented data.

@@ -1,0 +1,190 @@
+//! What can be set: defaults < file < environment < flags. The defaults file is the documentation.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use config::{Config, Environment, File, FileFormat};
+use hinge_domain::{Stream, Window};
+use hinge_stream::{Limits, StartAt};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// The defaults, commented.
+pub(crate) const DEFAULTS: &str = include_str!("settings.toml");
+
+/// All settings; unknown ones are refused.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) stream: StreamSettings,
+    pub(crate) inputs: Inputs,
+    pub(crate) router: RouterSettings,
+    pub(crate) admin: AdminSettings,
+    pub(crate) log: LogSettings,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StreamSettings {
+    pub(crate) data: PathBuf,
+    pub(crate) brokers: String,
+    pub(crate) start_at: String,
+    pub(crate) instance: String,
+    pub(crate) input_partitions: i32,
+    pub(crate) replication: i32,
+}
+
+/// `[inputs]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inputs {
+    pub(crate) marketing: String,
+    pub(crate) order: String,
+    pub(crate) delivery: String,
+    pub(crate) service: String,
+}
+
+/// `[router]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouterSettings {
+    pub(crate) batch_records: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) repetition_offsets: u32,
+    pub(crate) repetition_hours: u32,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AdminSettings {
+    pub(crate) listen: String,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Settings {
+    /// Reads the settings: defaults, then the file if there is one, then the environment.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self> {
+        Self::from_sources(file, std::env::vars())
+    }
+
+    fn from_sources(file: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Self> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml).required(true));
+        }
+        // Only names with a section: other programs' HINGE_ variables are none of ours.
+        let ours: HashMap<String, String> =
+            variables.filter(|(name, _)| name.starts_with("HINGE_") && name.contains("__")).collect();
+        let environment = Environment::with_prefix("HINGE")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(ours));
+        let merged = builder.add_source(environment).build().context("the settings cannot be read")?;
+        merged.try_deserialize().context("the settings are not as they should be")
+    }
+
+    /// The input topics, in the order of the streams.
+    pub(crate) fn input_topics(&self) -> Vec<String> {
+        Stream::ALL.map(|stream| self.input_topic(stream).to_owned()).to_vec()
+    }
+
+    /// The input topic of a stream.
+    pub(crate) fn input_topic(&self, stream: Stream) -> &str {
+        match stream {
+            Stream::Marketing => &self.inputs.marketing,
+            Stream::Order => &self.inputs.order,
+            Stream::Delivery => &self.inputs.delivery,
+            Stream::Service => &self.inputs.service,
+        }
+    }
+
+    /// The distance within which a repeated event is recognised, for each input topic.
+    pub(crate) fn windows(&self) -> HashMap<String, Window> {
+        let window = Window {
+            offsets: self.router.repetition_offsets.into(),
+            time: SignedDuration::from_hours(self.router.repetition_hours.into()),
+        };
+        self.input_topics().into_iter().map(|topic| (topic, window)).collect()
+    }
+
+    /// When a batch closes.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            records: self.router.batch_records,
+            bytes: self.router.batch_bytes,
+            wait: std::time::Duration::from_millis(100),
+        }
+    }
+
+    /// Where the group begins where it has never committed.
+    pub(crate) fn start_at(&self) -> Result<Option<StartAt>> {
+        match self.stream.start_at.as_str() {
+            "" => Ok(None),
+            "earliest" => Ok(Some(StartAt::Earliest)),
+            "latest" => Ok(Some(StartAt::Latest)),
+            time => {
+                let instant: jiff::Timestamp = time.parse().with_context(|| {
+                    format!("`{time}` is no place to start; give earliest, latest or a time such as 2026-03-02T00:00:00Z")
+                })?;
+                Ok(Some(StartAt::Time(instant.as_millisecond())))
+            }
+        }
+    }
+
+    /// The settings in force, as TOML, to be logged once. There are no secrets among them yet.
+    pub(crate) fn in_force(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Settings> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hinge.toml");
+        file.iter().for_each(|text| fs::write(&path, text).unwrap());
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::from_sources(file.map(|_| path.as_path()), variables)
+    }
+
+    #[test]
+    fn environment_wins_over_file_and_file_over_defaults() {
+        let settings = read(
+            Some("[stream]\nbrokers = \"file:1\"\ninstance = \"7\""),
+            &[("HINGE_STREAM__BROKERS", "env:1"), ("HINGE_TEST_BROKERS", "ignored"), ("PATH", "/")],
+        );
+        let settings = settings.unwrap();
+        assert_eq!((settings.stream.brokers.as_str(), settings.stream.instance.as_str()), ("env:1", "7"));
+        assert_eq!(settings.router.batch_records, 10_000);
+    }
+
+    #[test]
+    fn unknown_settings_and_wrong_kinds_are_refused_by_name() {
+        let said = |file| format!("{:#}", read(Some(file), &[]).unwrap_err());
+        assert!(said("[stream]\nbroker = \"x\"").contains("broker"), "{}", said("[stream]\nbroker = \"x\""));
+        assert!(said("[router]\nbatch_records = \"many\"").contains("batch_records"));
+        assert!(format!("{:#}", read(None, &[("HINGE_STREAM__NONSENSE", "1")]).unwrap_err()).contains("nonsense"));
+    }
+}

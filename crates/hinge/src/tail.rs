@@ -1,0 +1,185 @@
+//! `hinge tail`: reads a topic, decoded for people or as one JSON object a line for programs.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use hinge_schema::{Catalogue, ReadNotification, decode_notification};
+use hinge_stream::{Headers, Offset, Reader, Record, TopicPartition};
+use serde_json::{Map, Value as Json, json};
+
+use crate::cli::{Format, TailArgs};
+use crate::opening::Opened;
+
+/// How many records are read at once.
+const CHUNK: usize = 1000;
+
+/// How long to wait for more before looking at the other partitions again.
+const WAIT: Duration = Duration::from_millis(200);
+
+/// Writes the records of a topic, partition by partition up to the end, then as they come.
+pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut dyn Write) -> Result<()> {
+    let mut left = args.count.unwrap_or(u64::MAX);
+    let mut reader = opened.log.reader()?;
+    let mut places: Vec<(TopicPartition, Offset)> =
+        reader.bounds(&args.topic)?.into_iter().map(|(place, first, _)| (place, first)).collect();
+    if places.is_empty() {
+        bail!("`{}` has no partitions", args.topic);
+    }
+    let catalogue = Catalogue::builtin();
+    let mut at_end = false;
+    while !at_end || !args.until_end {
+        at_end = true;
+        for (place, next) in &mut places {
+            while left > 0 {
+                let records = reader.read(place, *next, CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)), WAIT)?;
+                let Some(last) = records.last() else {
+                    at_end &= reader.at_end(place);
+                    break;
+                };
+                *next = last.offset.next();
+                at_end = false;
+                for record in &records {
+                    write_record(record, &catalogue, format, out)?;
+                    left -= 1;
+                }
+                out.flush()?;
+            }
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn write_record(record: &Record, catalogue: &Catalogue, format: Format, out: &mut dyn Write) -> Result<()> {
+    let document = document(record, catalogue);
+    match format {
+        Format::Json => writeln!(out, "{document}")?,
+        Format::Text => {
+            let value = &document["value"];
+            let place = format!("{}/{}", record.place, record.offset);
+            match (value.get("title").and_then(Json::as_str), value.get("body").and_then(Json::as_str)) {
+                (Some(title), Some(body)) => {
+                    let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+                    writeln!(out, "── {} · {} · {} · {place}", field("department"), field("kind"), field("priority"))?;
+                    writeln!(out, "{title}")?;
+                    if !body.is_empty() {
+                        writeln!(out, "{body}")?;
+                    }
+                    writeln!(out)?;
+                }
+                _ => {
+                    writeln!(out, "── {place}")?;
+                    for (name, value) in document["headers"].as_object().into_iter().flatten() {
+                        writeln!(out, "{name}: {}", value.as_str().unwrap_or_default())?;
+                    }
+                    writeln!(out, "{value}\n")?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A record as one JSON object.
+pub(crate) fn document(record: &Record, catalogue: &Catalogue) -> Json {
+    json!({
+        "topic": record.place.topic.as_ref(),
+        "partition": record.place.partition,
+        "offset": record.offset.0,
+        "timestamp": record.timestamp.millis(),
+        "key": record.key.as_deref().map(String::from_utf8_lossy),
+        "headers": headers(&record.headers),
+        "value": value(record, catalogue),
+    })
+}
+
+fn headers(headers: &Headers) -> Map<String, Json> {
+    headers
+        .iter()
+        .map(|header| (header.name.clone(), json!(header.value.as_deref().map(String::from_utf8_lossy))))
+        .collect()
+}
+
+/// The body as JSON: as it is, or decoded from Avro, or as text.
+fn value(record: &Record, catalogue: &Catalogue) -> Json {
+    let Some(bytes) = record.value.as_deref() else { return Json::Null };
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return value;
+    }
+    if let Ok(read) = decode_notification(bytes) {
+        return notification(&read);
+    }
+    let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
+    if let Ok(decoded) = catalogue.decode(headers, Some(bytes)) {
+        let facts = decoded.event.facts.given().map(|(name, value)| (name.to_string(), json!(value)));
+        return Json::Object(facts.collect());
+    }
+    json!(String::from_utf8_lossy(bytes))
+}
+
+/// A notification that was written in Avro, as the JSON that other departments get.
+fn notification(read: &ReadNotification) -> Json {
+    let told = &read.notification;
+    let event = &told.event;
+    let facts: Map<String, Json> = told.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let reasons: Vec<Json> = told
+        .reasons
+        .iter()
+        .map(|it| json!({"rule": it.rule, "owner": it.owner, "kind": it.ask.name(), "because": it.because}))
+        .collect();
+    json!({
+        "id": told.id.to_string(),
+        "department": told.department,
+        "kind": told.ask.name(),
+        "priority": told.priority.name(),
+        "title": told.title,
+        "body": told.body,
+        "event": {
+            "id": event.id,
+            "source": event.source,
+            "type": event.event_type,
+            "subject": event.subject,
+            "time": event.occurred.to_string(),
+        },
+        "correlation_id": told.correlation_id,
+        "chain_step": told.chain_step,
+        "rank": told.rank,
+        "reasons": reasons,
+        "facts": facts,
+        "missing": told.missing,
+        "history": told.history,
+        "policy_version": told.policy_version,
+        "recorded": read.recorded.to_string(),
+        "decided": read.decided.to_string(),
+    })
+}
+
+/// Everything in a topic, from its oldest record to the end as it is now.
+pub(crate) fn read_all(
+    reader: &mut dyn Reader,
+    topic: &str,
+    each: &mut dyn FnMut(&Record) -> Result<bool>,
+) -> Result<()> {
+    for (place, first, _) in reader.bounds(topic)? {
+        let mut next = first;
+        loop {
+            let records = reader.read(&place, next, CHUNK, WAIT)?;
+            let Some(last) = records.last() else {
+                if reader.at_end(&place) {
+                    break;
+                }
+                continue;
+            };
+            next = last.offset.next();
+            for record in &records {
+                if !each(record)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}

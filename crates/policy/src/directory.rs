@@ -1,0 +1,117 @@
+//! The files of a policy directory: which there are, their texts, and the version that they make together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::diagnostic::{Diagnostic, Page, Place};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// One file.
+pub(crate) struct File {
+    /// The path as the operator gave it.
+    pub(crate) path: PathBuf,
+    /// The path within the directory, with `/` between its parts.
+    pub(crate) name: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// All files of a policy directory that belong to the policy, in order of name.
+pub(crate) struct Directory {
+    files: Vec<File>,
+}
+
+impl Directory {
+    /// Reads the directory; files that cannot be read are noted.
+    pub(crate) fn read(root: &Path, problems: &mut Vec<Diagnostic>) -> Self {
+        let mut names: Vec<String> =
+            ["policy.yaml", "departments.yaml", "chain.yaml"].map(str::to_owned).to_vec();
+        for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+            match entries(&root.join(folder), ending) {
+                Ok(found) => names.extend(found.into_iter().map(|name| format!("{folder}/{name}"))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => note_unreadable(&root.join(folder), &error.to_string(), problems),
+            }
+        }
+        names.sort();
+        let mut files = Vec::new();
+        for name in names {
+            let path = root.join(&name);
+            match read(&path) {
+                Ok(text) => files.push(File { path, name, text }),
+                Err(why) => note_unreadable(&path, &why, problems),
+            }
+        }
+        Self { files }
+    }
+
+    /// The file of this name, if it could be read.
+    pub(crate) fn file(&self, name: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// The files below a folder, in order of name.
+    pub(crate) fn below(&self, folder: &str) -> impl Iterator<Item = &File> {
+        self.files
+            .iter()
+            .filter(move |file| file.name.split('/').next() == Some(folder) && file.name != folder)
+    }
+
+    /// A short hash over all names and texts: the policy's version.
+    pub(crate) fn version(&self) -> Arc<str> {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            for part in [file.name.as_bytes(), file.text.as_bytes()] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    }
+}
+
+impl File {
+    /// The file as a page to note problems on.
+    pub(crate) fn page<'a>(&'a self, problems: &'a mut Vec<Diagnostic>) -> Page<'a> {
+        Page { path: &self.path, text: &self.text, problems }
+    }
+}
+
+fn entries(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if Path::new(&name).extension().is_some_and(|found| found == ending) && !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > LARGEST {
+        return Err(format!("it has {size} bytes; at most {LARGEST} are read"));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "it is not UTF-8 text (byte {} is the first that is not)",
+            error.utf8_error().valid_up_to() + 1
+        )
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
+fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {
+    let mut page = Page { path, text: "", problems };
+    let help = "a policy directory has policy.yaml, departments.yaml, chain.yaml, routes/*.yaml and \
+                templates/*.md; `hinge init DIR` writes one to start from";
+    page.note("file-unreadable", Place::FILE, format!("cannot be read: {why}"), help);
+}

@@ -1,0 +1,27 @@
+//! A directory of YAML and Markdown, the organisation's own words, becomes a validated policy.
+//!
+//! ```text
+//! policy.yaml        name, catalogue version, event types of which nobody wants to be told
+//! departments.yaml   who can be told, in which format
+//! chain.yaml         the steps of the chain and their event types
+//! routes/*.yaml      who is told what, when
+//! templates/*.md     the words
+//! ```
+//!
+//! [`load`] reads it and either gives a [`Loaded`] policy or all [`Problems`] at once, each with file,
+//! line, column and what to do. Deciding is the business of `hinge-domain`; publishing and running a
+//! policy that of the services.
+
+mod diagnostic;
+mod directory;
+mod load;
+mod manifest;
+mod mapping;
+mod routes;
+mod starter;
+mod templates;
+
+pub use diagnostic::{Diagnostic, Problems};
+pub use load::{Loaded, load};
+pub use mapping::{load_mapping, parse_mapping};
+pub use starter::{StarterError, write_starter};

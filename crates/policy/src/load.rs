@@ -1,0 +1,81 @@
+//! From a directory to a validated policy, or to everything that is wrong with it.
+
+use std::path::Path;
+
+use hinge_domain::{Parts, Policy};
+use hinge_schema::Catalogue;
+
+use crate::diagnostic::{Diagnostic, Place, Problems};
+use crate::directory::Directory;
+use crate::routes::{Ids, Known};
+use crate::{manifest, routes, templates};
+
+/// A policy that holds.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the organisation calls it.
+    pub name: String,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// Reads and checks the policy in `root`.
+pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
+    let mut problems = Vec::new();
+    let directory = Directory::read(root, &mut problems);
+    let read = |name| directory.file(name);
+    let manifest =
+        read("policy.yaml").and_then(|file| manifest::manifest(&mut file.page(&mut problems), catalogue));
+    let departments =
+        read("departments.yaml").and_then(|file| manifest::departments(&mut file.page(&mut problems)));
+    let chain = read("chain.yaml").and_then(|file| manifest::chain(&mut file.page(&mut problems), catalogue));
+    let templates = templates::templates(&directory, &mut problems);
+    let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
+        return Err(Problems(problems));
+    };
+    let known = Known { catalogue, departments: &departments, templates: &templates };
+    let mut ids = Ids::new();
+    let mut rules = Vec::new();
+    for file in directory.below("routes") {
+        rules.extend(routes::routes(&mut file.page(&mut problems), &known, &mut ids));
+    }
+    let policy = Policy::new(Parts {
+        version: directory.version(),
+        departments,
+        chain,
+        rules,
+        templates,
+        ignored: manifest.ignored,
+    });
+    check_whole(root, &policy, catalogue, &mut problems);
+    if problems.is_empty() { Ok(Loaded { name: manifest.name, policy }) } else { Err(Problems(problems)) }
+}
+
+/// What only the whole policy can get wrong: event types that nobody thought of.
+fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &mut Vec<Diagnostic>) {
+    let mut note = |file: &str, message: String, help: &str| {
+        let path = root.join(file);
+        let mut page = crate::diagnostic::Page { path: &path, text: "", problems };
+        page.note("event-type-unmentioned", Place::FILE, message, help);
+    };
+    for shape in catalogue.shapes() {
+        let event_type = shape.event_type.as_ref();
+        let routed = policy.rules_for(event_type).next().is_some();
+        let ignored = policy.ignored.contains_key(event_type);
+        if !routed && !ignored {
+            let message = format!("no rule looks at `{event_type}` and it is not ignored");
+            let help = format!(
+                "write a rule with `on: {event_type}`, or list it under `ignored:` with the reason why nobody \
+                 needs to be told"
+            );
+            note("policy.yaml", message, &help);
+        } else if routed && ignored {
+            let message = format!("`{event_type}` is ignored, but a rule looks at it");
+            note("policy.yaml", message, "remove it from `ignored:` or from the rule");
+        }
+        if routed && policy.step_of(event_type).is_none() {
+            let message = format!("`{event_type}` belongs to no step of the chain");
+            note("chain.yaml", message, "list it under the step at which it happens");
+        }
+    }
+}

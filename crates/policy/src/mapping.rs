@@ -1,0 +1,400 @@
+//! A mapping in YAML and CEL becomes a validated [`Mapping`], or everything that is wrong with it.
+//!
+//! ```yaml
+//! source: urn:example:shop          # who says so: part of every event's identity
+//! zone: Europe/Zurich               # stamps that name no zone are on the clocks of this one
+//! rows: orders                      # orders.csv, .csv.gz, .jsonl, .jsonl.gz
+//! subject: row.number               # each row is called `row`; what it says are CEL expressions
+//! events:
+//!   - type: order.placed
+//!     id: row.number + '/placed'
+//!     time: row.placed_at
+//!     facts: {value: row.total, currency: "'CHF'"}
+//! ```
+//!
+//! More: `delimiter: ";"`; `join:` names rows of other files that belong to a row (`customer: {file:
+//! customers, key: customer_id}`, with `is:` an expression where the row's column has another name, and
+//! `many: true` for a list); `correlationid:` beside `subject:`; at the top `facts:` for every event that has
+//! them; for each event `when:`, and a `subject:` and `correlationid:` of its own.
+//!
+//! What a mapping means is in `hinge-domain`; reading the rows is for whoever runs it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::Arc;
+
+use hinge_domain::{EventMapping, Expression, FactSource, Join, Mapping, ROW, Shape, SharedFact, ZONE};
+use hinge_schema::Catalogue;
+use jiff::tz::TimeZone;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+
+use crate::diagnostic::{Page, Place, Problems};
+use crate::manifest::known_event_type;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MappingFile {
+    source: Spanned<String>,
+    zone: Spanned<String>,
+    rows: Option<Spanned<String>>,
+    delimiter: Option<Spanned<String>>,
+    #[serde(default)]
+    join: Entries<JoinEntry>,
+    subject: Option<Spanned<String>>,
+    correlationid: Option<Spanned<String>>,
+    #[serde(default)]
+    facts: Entries<Spanned<String>>,
+    events: Spanned<Vec<EventEntry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JoinEntry {
+    file: Option<Spanned<String>>,
+    key: Spanned<String>,
+    is: Option<Spanned<String>>,
+    #[serde(default)]
+    many: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventEntry {
+    #[serde(rename = "type")]
+    event_type: Spanned<String>,
+    when: Option<Spanned<String>>,
+    id: Spanned<String>,
+    subject: Option<Spanned<String>>,
+    correlationid: Option<Spanned<String>>,
+    time: Spanned<String>,
+    #[serde(default)]
+    facts: Entries<Spanned<String>>,
+}
+
+/// The entries of a YAML mapping in the order of the file, each with the place of its name.
+struct Entries<T>(Vec<(Spanned<String>, T)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names, each with what it stands for")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}
+
+/// Reads and checks the mapping in the file `path`.
+pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Problems> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse_mapping(path, &text, catalogue),
+        Err(error) => {
+            let mut problems = Vec::new();
+            let help = "give the path of a mapping in YAML that this user may read";
+            let mut page = Page { path, text: "", problems: &mut problems };
+            page.note("file-unreadable", Place::FILE, format!("cannot be read: {error}"), help);
+            Err(Problems(problems))
+        }
+    }
+}
+
+/// Checks the mapping whose text this is; `path` is for the messages.
+pub fn parse_mapping(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Mapping, Problems> {
+    let mut problems = Vec::new();
+    let mut reader =
+        Reader { page: Page { path, text, problems: &mut problems }, catalogue, names: Vec::new() };
+    let mapping = reader.mapping();
+    match mapping {
+        Some(mapping) if problems.is_empty() => Ok(mapping),
+        Some(_) | None => Err(Problems(problems)),
+    }
+}
+
+/// A mapping being read. What it makes of something wrong does not matter once that is noted.
+struct Reader<'a> {
+    page: Page<'a>,
+    catalogue: &'a Catalogue,
+    /// What expressions may read, so far.
+    names: Vec<String>,
+}
+
+/// What events have unless they say otherwise.
+struct Shared {
+    subject: Option<Arc<Expression>>,
+    correlation_id: Option<Arc<Expression>>,
+    facts: Vec<SharedFact>,
+}
+
+impl Reader<'_> {
+    fn mapping(&mut self) -> Option<Mapping> {
+        let file: MappingFile = self.page.yaml()?;
+        let zone = self.zone(&file.zone);
+        let delimiter = file.delimiter.map_or(Some(b','), |delimiter| self.delimiter(&delimiter));
+        self.source(&file.source);
+        self.names = vec![ROW.to_owned(), ZONE.to_owned()];
+        let joins = file.join.0.into_iter().filter_map(|(name, entry)| self.join(name, entry)).collect();
+
+        let shared_facts = file.facts.0;
+        let facts = shared_facts.iter().filter_map(|(name, value)| {
+            Some(SharedFact { name: name.value.as_str().into(), value: self.expression(value)? })
+        });
+        let shared = Shared {
+            facts: facts.collect(),
+            subject: file.subject.and_then(|subject| self.expression(&subject)).map(Arc::new),
+            correlation_id: file.correlationid.and_then(|id| self.expression(&id)).map(Arc::new),
+        };
+        if file.events.value.is_empty() {
+            let help = "write at least one, such as `- type: order.placed` with `id`, `time` and `facts`";
+            self.page.note("mapping-invalid", &file.events, "there is no event".into(), help);
+        }
+        let events: Vec<EventMapping> =
+            file.events.value.into_iter().filter_map(|entry| self.event(entry, &shared)).collect();
+        for (name, _) in &shared_facts {
+            if !events.is_empty() && events.iter().all(|event| event.shape.position(&name.value).is_none()) {
+                let message = format!("none of the events has a fact `{}`", name.value);
+                self.page.note("fact-unknown", name, message, &facts_of(&events[0].shape));
+            }
+        }
+        Some(Mapping {
+            source: file.source.value.into(),
+            zone: zone?,
+            rows: file.rows.map(|rows| rows.value.into()),
+            delimiter: delimiter?,
+            joins,
+            shared: shared.facts,
+            events,
+        })
+    }
+
+    fn zone(&mut self, zone: &Spanned<String>) -> Option<TimeZone> {
+        let found = TimeZone::get(&zone.value).ok().filter(|found| found.iana_name().is_some());
+        if found.is_none() {
+            let message = format!("`{}` is not a time zone", zone.value);
+            let help = "name the zone of the file's clocks as IANA does, such as `Europe/Zurich` or `UTC`";
+            self.page.note("mapping-invalid", zone, message, help);
+        }
+        found
+    }
+
+    fn delimiter(&mut self, delimiter: &Spanned<String>) -> Option<u8> {
+        let byte = match delimiter.value.as_bytes() {
+            b"tab" => Some(b'\t'),
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Some(*byte),
+            _ => None,
+        };
+        if byte.is_none() {
+            let message = format!("`{}` cannot stand between cells", delimiter.value);
+            self.page.note(
+                "mapping-invalid",
+                delimiter,
+                message,
+                "give one character, such as `\";\"`, or `tab`",
+            );
+        }
+        byte
+    }
+
+    fn source(&mut self, source: &Spanned<String>) {
+        let odd = |c: char| c.is_whitespace() || c.is_control();
+        if source.value.is_empty() || source.value.contains(odd) {
+            let message = format!("`{}` cannot be the source of events", source.value);
+            let help =
+                "name the system that says so by a URI, such as `urn:example:shop`; it must never change";
+            self.page.note("mapping-invalid", source, message, help);
+        }
+    }
+
+    fn join(&mut self, name: Spanned<String>, entry: JoinEntry) -> Option<Join> {
+        if !is_identifier(&name.value) {
+            let message = format!("`{}` cannot be read in an expression", name.value);
+            let help = "use letters, digits and underscores, such as `customer`";
+            self.page.note("name-invalid", &name, message, help);
+            return None;
+        }
+        if self.names.contains(&name.value) {
+            let message = format!("`{}` already means something else", name.value);
+            self.page.note("name-duplicate", &name, message, "give these rows a name of their own");
+            return None;
+        }
+        let key = entry.key.value;
+        let is = match &entry.is {
+            Some(is) => self.expression(is),
+            None => Expression::parse(&same_column(&key)).ok(),
+        };
+        self.names.push(name.value.clone());
+        let file = entry.file.map_or_else(|| name.value.clone(), |file| file.value);
+        Some(Join { name: name.value.into(), file: file.into(), key: key.into(), is: is?, many: entry.many })
+    }
+
+    fn event(&mut self, entry: EventEntry, shared: &Shared) -> Option<EventMapping> {
+        let known = known_event_type(&mut self.page, self.catalogue, &entry.event_type);
+        let subject = match &entry.subject {
+            Some(subject) => self.expression(subject).map(Arc::new),
+            None => shared.subject.clone(),
+        };
+        if entry.subject.is_none() && shared.subject.is_none() {
+            let message = format!("`{}` has no subject", entry.event_type.value);
+            let help =
+                "say what it is about, such as `subject: row.order_id`, here or at the top of the file";
+            self.page.note("mapping-invalid", &entry.event_type, message, help);
+        }
+        let correlation_id = match &entry.correlationid {
+            Some(correlation_id) => self.expression(correlation_id).map(Arc::new),
+            None => shared.correlation_id.clone(),
+        };
+        let id = self.expression(&entry.id);
+        if id.as_ref().is_some_and(|id| !id.reads().iter().any(|read| read.variable != ZONE)) {
+            let message = "every row would have the same id, and only the first event would count".to_owned();
+            let help = "build the id from what makes the row unique, such as `row.order_id + '/placed'`";
+            self.page.note("mapping-invalid", &entry.id, message, help);
+        }
+        let time = self.expression(&entry.time);
+        let when = entry.when.map(|when| self.expression(&when));
+        let shape = known.then(|| self.catalogue.shape(&entry.event_type.value)).flatten();
+        let facts = self.facts(&entry.event_type, shape?, entry.facts, &shared.facts);
+        Some(EventMapping {
+            shape: Arc::clone(shape?),
+            when: when.map_or(Some(None), |when| when.map(Some))?,
+            id: id?,
+            subject: subject?,
+            correlation_id,
+            time: time?,
+            facts,
+        })
+    }
+
+    /// Where each fact of the shape comes from.
+    fn facts(
+        &mut self,
+        event_type: &Spanned<String>,
+        shape: &Shape,
+        own: Entries<Spanned<String>>,
+        shared: &[SharedFact],
+    ) -> Vec<FactSource> {
+        let position_of = |name: &str| shared.iter().position(|fact| *fact.name == *name);
+        let shared_or_default =
+            |name: &str| position_of(name).map_or(FactSource::Default, FactSource::Shared);
+        let mut sources: Vec<FactSource> =
+            shape.fields.iter().map(|field| shared_or_default(&field.name)).collect();
+        // An expression that is wrong is noted already; its fact must not be called missing on top.
+        let mut given = BTreeSet::new();
+        for (name, value) in own.0 {
+            let expression = self.expression(&value);
+            match shape.position(&name.value) {
+                Some(position) => {
+                    given.insert(position);
+                    sources[position] = expression.map_or(FactSource::Default, FactSource::Own);
+                }
+                None => {
+                    let message = format!("`{}` has no fact `{}`", shape.event_type, name.value);
+                    self.page.note("fact-unknown", &name, message, &facts_of(shape));
+                }
+            }
+        }
+        for (position, field) in shape.fields.iter().enumerate() {
+            let missing = matches!(sources[position], FactSource::Default) && !given.contains(&position);
+            if missing && field.default.is_none() {
+                let message =
+                    format!("`{}` needs the fact `{}`, and nothing gives it", shape.event_type, field.name);
+                let help = format!("add `{}:` with an expression under `facts`. {}", field.name, field.doc);
+                self.page.note("mapping-invalid", event_type, message, &help);
+            }
+        }
+        sources
+    }
+
+    /// Parses an expression and checks what it calls and reads.
+    fn expression(&mut self, source: &Spanned<String>) -> Option<Expression> {
+        const HELP: &str =
+            "write a CEL expression, such as `row.order_id + '/placed'`; text stands in quotes";
+        let expression = match Expression::parse(&source.value) {
+            Ok(expression) => expression,
+            Err(error) => {
+                let place = self.beginning_of(source).within(error.line, error.column);
+                self.page.note("expression-invalid", place, error.message, HELP);
+                return None;
+            }
+        };
+        for function in expression.unknown_functions() {
+            let message = format!("there is no function `{function}`");
+            let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round";
+            self.page.note("expression-invalid", source, message, help);
+        }
+        let unknown = expression.reads().iter().find(|read| !self.names.contains(&read.variable));
+        if let Some(read) = unknown {
+            let message = format!("there is nothing called `{}`", read.variable);
+            let help = format!(
+                "a column is read as `row.{0}`, and the text itself is written \"'{0}'\"; there are {1}",
+                read.variable,
+                self.names.join(", ")
+            );
+            self.page.note("name-unknown", source, message, &help);
+        }
+        Some(expression)
+    }
+
+    /// Where a text begins: behind its quote, or on the line after `|` or `>`.
+    fn beginning_of(&self, text: &Spanned<String>) -> Place {
+        let (line, column) = (text.referenced.line(), text.referenced.column());
+        let (Ok(line), Ok(column)) = (usize::try_from(line), usize::try_from(column)) else {
+            return Place::FILE;
+        };
+        let mut lines = self.page.text.lines().skip(line.saturating_sub(1));
+        match lines.next().and_then(|text| text.chars().nth(column.saturating_sub(1))) {
+            Some('"' | '\'') => Place::at(line, column + 1),
+            Some('|' | '>') => {
+                let indent = lines.next().map_or(0, |text| text.len() - text.trim_start().len());
+                Place::at(line + 1, indent + 1)
+            }
+            _ => Place::at(line, column),
+        }
+    }
+}
+
+/// The row's column of the same name as a joined file's key.
+fn same_column(key: &str) -> String {
+    if is_identifier(key) { format!("{ROW}.{key}") } else { format!("{ROW}[{}]", quoted(key)) }
+}
+
+/// A text as CEL writes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn facts_of(shape: &Shape) -> String {
+    let names: Vec<&str> = shape.fields.iter().map(|field| field.name.as_ref()).collect();
+    format!("the facts of `{}` are {}", shape.event_type, names.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

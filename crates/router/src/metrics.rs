@@ -1,0 +1,140 @@
+//! What the router tells Prometheus. Everything is counted after the commit, never before.
+
+use hinge_domain::Policy;
+use jiff::{SignedDuration, Timestamp};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+
+use crate::ROLE;
+use crate::lag::GroupLagBoard;
+use crate::outcome::{Outcome, Tally, Told};
+
+/// The hops of a notification that the router sees, from the instant in the first half of the name to
+/// that in the second.
+const HOPS: [&str; 3] = ["occurred-recorded", "recorded-decided", "decided-published"];
+
+/// From a millisecond to four weeks: a hop may be a function call or a shop that reports once a month.
+const LAG_BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+    14_400.0, 86_400.0, 604_800.0, 2_419_200.0,
+];
+
+/// The router's metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    records: IntCounterVec,
+    lag: HistogramVec,
+    lag_clamped: IntCounterVec,
+    lag_left_out: IntCounterVec,
+    rule_unknown: IntCounterVec,
+    unrendered: IntCounter,
+    rollbacks: IntCounter,
+    pub(crate) group_lag: GroupLagBoard,
+}
+
+impl Metrics {
+    /// Registers the metrics; series whose labels are known beforehand start at 0.
+    pub fn register(registry: &Registry, policy: &Policy, topics: &[String]) -> Result<Self, prometheus::Error> {
+        let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let metrics = Self {
+            records: counters(
+                "hinge_records_total",
+                "Records consumed, by the one outcome that each ended in.",
+                &["role", "topic", "outcome", "reason"],
+            )?,
+            lag: HistogramVec::new(
+                HistogramOpts::new(
+                    "hinge_communication_lag_seconds",
+                    "How long each hop of a notification took; live events only.",
+                )
+                .buckets(LAG_BUCKETS.to_vec()),
+                &["hop", "department", "event_type", "chain_step"],
+            )?,
+            lag_clamped: counters(
+                "hinge_communication_lag_clamped_total",
+                "Hops that came out negative, because clocks disagree, and were observed as 0.",
+                &["hop"],
+            )?,
+            lag_left_out: counters(
+                "hinge_communication_lag_left_out_total",
+                "Notifications whose lag was not observed, by reason.",
+                &["reason"],
+            )?,
+            rule_unknown: counters(
+                "hinge_router_rule_unknown_total",
+                "Times a rule could not tell whether it matches, because the event lacks what it reads.",
+                &["rule"],
+            )?,
+            unrendered: IntCounter::new(
+                "hinge_router_texts_unrendered_total",
+                "Notifications that went out with a plain text, because their template failed.",
+            )?,
+            rollbacks: IntCounter::new(
+                "hinge_router_transactions_rolled_back_total",
+                "Transactions that were rolled back; their records were decided again.",
+            )?,
+            group_lag: GroupLagBoard::new()?,
+        };
+        for collector in [
+            Box::new(metrics.records.clone()) as Box<dyn prometheus::core::Collector>,
+            Box::new(metrics.lag.clone()),
+            Box::new(metrics.lag_clamped.clone()),
+            Box::new(metrics.lag_left_out.clone()),
+            Box::new(metrics.rule_unknown.clone()),
+            Box::new(metrics.unrendered.clone()),
+            Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.group_lag.clone()),
+        ] {
+            registry.register(collector)?;
+        }
+        metrics.start_at_zero(policy, topics);
+        Ok(metrics)
+    }
+
+    fn start_at_zero(&self, policy: &Policy, topics: &[String]) {
+        for topic in topics {
+            for outcome in Outcome::all() {
+                self.records.with_label_values(&[ROLE, topic, outcome.name(), outcome.reason()]);
+            }
+        }
+        for hop in HOPS {
+            self.lag_clamped.with_label_values(&[hop]);
+        }
+        self.lag_left_out.with_label_values(&["history"]);
+        for rule in &policy.rules {
+            self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
+        }
+    }
+
+    pub(crate) fn rolled_back(&self) {
+        self.rollbacks.inc();
+    }
+
+    /// Counts what a committed transaction did; `published` is the instant at which it was committed.
+    pub(crate) fn publish(&self, tally: &Tally, published: Timestamp) {
+        for ((topic, outcome), count) in &tally.outcomes {
+            self.records.with_label_values(&[ROLE, topic, outcome.name(), outcome.reason()]).inc_by(*count);
+        }
+        for (rule, count) in &tally.unknown {
+            self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
+        }
+        self.unrendered.inc_by(tally.unrendered);
+        for told in &tally.told {
+            if told.history {
+                self.lag_left_out.with_label_values(&["history"]).inc();
+            } else {
+                self.observe(told, published);
+            }
+        }
+    }
+
+    fn observe(&self, told: &Told, published: Timestamp) {
+        let hops = [told.to_recorded, told.to_decided, published.duration_since(told.decided)];
+        for (hop, took) in HOPS.into_iter().zip(hops) {
+            if took < SignedDuration::ZERO {
+                self.lag_clamped.with_label_values(&[hop]).inc();
+            }
+            let seconds = took.as_secs_f64().max(0.0);
+            self.lag.with_label_values(&[hop, &told.department, &told.event_type, &told.chain_step]).observe(seconds);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What became of each record: exactly one outcome, counted when it is committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hinge_domain::{Decision, Verdict};
+use hinge_schema::Code;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Clock;
+use crate::decode::Envelope;
+
+/// The end of a record. A record that is held back until an operator decides comes with a later version.
+#[must_use = "every record ends in exactly one outcome, which has to be counted"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Departments were told.
+    Emitted,
+    /// Nobody had to be told, for this reason.
+    Filtered(Filtered),
+    /// No rule matched: it lies in `hinge.unrouted`.
+    Unrouted,
+    /// It cannot be decided: it lies in `hinge.dead-letters`.
+    Rejected(Code),
+}
+
+/// Why nobody had to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Filtered {
+    /// It was told before.
+    Repetition,
+    /// The policy says that nobody wants to be told of such events.
+    Ignored,
+}
+
+impl Outcome {
+    /// The value of the label `outcome`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Emitted => "emitted",
+            Self::Filtered(_) => "filtered",
+            Self::Unrouted => "unrouted",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// The value of the label `reason`; empty where there is nothing to add.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Emitted | Self::Unrouted => "",
+            Self::Filtered(Filtered::Repetition) => "repetition",
+            Self::Filtered(Filtered::Ignored) => "ignored",
+            Self::Rejected(code) => code.as_str(),
+        }
+    }
+
+    /// Every outcome that there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Emitted,
+            Self::Filtered(Filtered::Repetition),
+            Self::Filtered(Filtered::Ignored),
+            Self::Unrouted,
+        ]
+        .into_iter()
+        .chain(Code::ALL.map(Self::Rejected))
+    }
+}
+
+/// How long the telling of one notification took, hop by hop.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) department: Arc<str>,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) chain_step: Arc<str>,
+    pub(crate) to_recorded: SignedDuration,
+    pub(crate) to_decided: SignedDuration,
+    /// When it was decided, by the machine's clock: the last hop ends with the commit.
+    pub(crate) decided: Timestamp,
+    pub(crate) history: bool,
+}
+
+/// What a transaction will have done once it is committed.
+#[derive(Default, Debug)]
+pub(crate) struct Tally {
+    pub(crate) outcomes: BTreeMap<(Arc<str>, Outcome), u64>,
+    pub(crate) told: Vec<Told>,
+    pub(crate) unknown: BTreeMap<Arc<str>, u64>,
+    pub(crate) unrendered: u64,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, topic: &Arc<str>, outcome: Outcome) {
+        match self.outcomes.get_mut(&(Arc::clone(topic), outcome)) {
+            Some(count) => *count += 1,
+            None => {
+                self.outcomes.insert((Arc::clone(topic), outcome), 1);
+            }
+        }
+    }
+
+    pub(crate) fn note(&mut self, clock: Clock, envelope: &Envelope, decision: &Decision<'_>, decided: Timestamp) {
+        for undecided in &decision.unknown {
+            *self.unknown.entry(Arc::clone(&undecided.rule.id)).or_default() += 1;
+        }
+        self.unrendered += decision.unrendered.len() as u64;
+        let Verdict::Emitted(notifications) = &decision.verdict else { return };
+        let by_wall = match clock {
+            Clock::Wall => decided,
+            Clock::FollowsEvents => Timestamp::now(),
+        };
+        self.told.extend(notifications.iter().map(|notification| Told {
+            department: Arc::clone(&notification.department),
+            event_type: Arc::clone(envelope.event.event_type()),
+            chain_step: Arc::clone(&decision.chain_step),
+            to_recorded: envelope.recorded.duration_since(envelope.event.occurred),
+            to_decided: decided.duration_since(envelope.recorded),
+            decided: by_wall,
+            history: notification.history,
+        }));
+    }
+}
+
+/// What a run has done: everything that was committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records by topic and outcome.
+    pub outcomes: BTreeMap<(Arc<str>, Outcome), u64>,
+    /// Notifications by department.
+    pub notifications: BTreeMap<Arc<str>, u64>,
+}
+
+impl Summary {
+    pub(crate) fn add(&mut self, tally: &Tally) {
+        for (key, count) in &tally.outcomes {
+            *self.outcomes.entry(key.clone()).or_default() += count;
+        }
+        for told in &tally.told {
+            *self.notifications.entry(Arc::clone(&told.department)).or_default() += 1;
+        }
+    }
+
+    /// Adds what another run has done.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, count) in &other.outcomes {
+            *self.outcomes.entry(key.clone()).or_default() += count;
+        }
+        for (department, count) in &other.notifications {
+            *self.notifications.entry(Arc::clone(department)).or_default() += count;
+        }
+    }
+
+    /// Records committed: the sum of all outcomes.
+    pub fn records(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+}

@@ -1,0 +1,57 @@
+//! What the outside may know of a worker, and the one thing it may ask of it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Shared between a worker and the process around it.
+#[derive(Debug)]
+pub struct Pulse {
+    started: Instant,
+    last_beat_millis: AtomicU64,
+    ready: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            last_beat_millis: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Pulse {
+    /// Asks the worker to finish its batch and end.
+    pub fn request_stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked to end.
+    pub fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Whether partitions were given and what had to be read back has been.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// How long ago the worker last went round.
+    pub fn since_last_beat(&self) -> Duration {
+        let last = Duration::from_millis(self.last_beat_millis.load(Ordering::Acquire));
+        self.started.elapsed().saturating_sub(last)
+    }
+
+    pub(crate) fn beat(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_beat_millis.store(now, Ordering::Release);
+    }
+
+    pub(crate) fn ready(&self) {
+        self.beat();
+        self.ready.store(true, Ordering::Release);
+    }
+}

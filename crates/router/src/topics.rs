@@ -1,0 +1,32 @@
+//! The topics that the router reads and writes.
+
+use hinge_domain::{Policy, Stream};
+use hinge_stream::TopicSpec;
+
+/// Records that could not be decided.
+pub const DEAD_LETTERS: &str = "hinge.dead-letters";
+
+/// One record per event: what was decided, and why.
+pub const DECISIONS: &str = "hinge.decisions";
+
+/// Events that no rule matched.
+pub const UNROUTED: &str = "hinge.unrouted";
+
+/// The default input topic of a stream: `marketing.events`, `order.events`, `delivery.events`, `service.events`.
+pub fn input_topic(stream: Stream) -> String {
+    format!("{stream}.events")
+}
+
+/// The topics that the router writes under this policy.
+pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
+    let spec = |name: String, partitions: i32| TopicSpec {
+        name,
+        partitions,
+        replication,
+        settings: vec![("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())],
+    };
+    let own = [DECISIONS, UNROUTED, DEAD_LETTERS].map(|name| spec(name.to_owned(), 1));
+    let departments =
+        policy.departments.iter().map(|department| spec(Policy::topic_of(&department.name), department.partitions));
+    own.into_iter().chain(departments).collect()
+}

@@ -1,0 +1,127 @@
+//! The event catalogue: which event types there are, of what facts, in which versions. Read once from the
+//! schemas that are compiled in. How bytes become events is in [`crate::decode`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use hinge_domain::{Field, Shape, Stream};
+
+use crate::avro::Writer;
+use crate::files::{EVENT_SCHEMAS, SchemaFile};
+use crate::schema_fields::SchemaError;
+
+/// The version of the catalogue, which a policy pins. It rises with every event type that is added.
+pub const CATALOGUE_VERSION: u32 = 1;
+
+/// The event types that Hinge knows. Cheap to clone: all clones share one copy.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    entries: Arc<Entries>,
+}
+
+#[derive(Debug)]
+struct Entries {
+    version: u32,
+    /// In the order of the files: by stream, then along the life of an order.
+    types: Vec<EventType>,
+    by_name: HashMap<Arc<str>, usize>,
+    by_fingerprint: HashMap<[u8; 8], (usize, Arc<Writer>)>,
+}
+
+#[derive(Debug)]
+struct EventType {
+    shape: Arc<Shape>,
+    newest: [u8; 8],
+}
+
+impl Catalogue {
+    /// The catalogue that is compiled in; parsed at the first call.
+    pub fn builtin() -> Self {
+        static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| {
+            Catalogue::parse(EVENT_SCHEMAS).expect("the compiled-in schemas are checked by a test")
+        });
+        BUILTIN.clone()
+    }
+
+    /// Reads schema files, in which the versions of a type follow one another from 1.
+    fn parse(files: &[SchemaFile]) -> Result<Self, SchemaError> {
+        let mut entries = Entries {
+            version: CATALOGUE_VERSION,
+            types: Vec::new(),
+            by_name: HashMap::new(),
+            by_fingerprint: HashMap::new(),
+        };
+        for file in files {
+            entries.add(file).map_err(|problem| problem.of(file.event_type, file.version))?;
+        }
+        Ok(Self { entries: Arc::new(entries) })
+    }
+
+    /// What an event type consists of, in its newest version.
+    pub fn shape(&self, event_type: &str) -> Option<&Arc<Shape>> {
+        self.position(event_type).map(|position| &self.entries.types[position].shape)
+    }
+
+    /// All event types, by stream and in the order of their life.
+    pub fn shapes(&self) -> impl Iterator<Item = &Arc<Shape>> {
+        self.entries.types.iter().map(|entry| &entry.shape)
+    }
+
+    /// The version of the catalogue, which policies pin.
+    pub fn version(&self) -> u32 {
+        self.entries.version
+    }
+
+    fn position(&self, event_type: &str) -> Option<usize> {
+        self.entries.by_name.get(event_type).copied()
+    }
+
+    /// The schema with this fingerprint, and the newest shape of its event type.
+    pub(crate) fn writer(&self, fingerprint: [u8; 8]) -> Option<(&Arc<Shape>, &Writer)> {
+        let (position, writer) = self.entries.by_fingerprint.get(&fingerprint)?;
+        Some((&self.entries.types[*position].shape, writer))
+    }
+
+    /// The newest schema of an event type, with its fingerprint.
+    pub(crate) fn newest_writer(&self, event_type: &str) -> Option<([u8; 8], &Writer)> {
+        let newest = self.entries.types[self.position(event_type)?].newest;
+        Some((newest, &self.entries.by_fingerprint.get(&newest)?.1))
+    }
+}
+
+impl Entries {
+    fn add(&mut self, file: &SchemaFile) -> Result<(), SchemaError> {
+        let stream = Stream::ALL
+            .into_iter()
+            .find(|stream| stream.name() == file.folder)
+            .ok_or_else(|| SchemaError::new("its folder is not the name of a stream"))?;
+        let (doc, writer) = Writer::parse(file.text)?;
+        let fingerprint = writer.fingerprint();
+        let shape = Arc::new(shape(file, stream, doc, writer.fields().to_vec()));
+        let position = match self.by_name.get(file.event_type) {
+            Some(position) => *position,
+            None => self.types.len(),
+        };
+        let writer = Arc::new(writer);
+        for alias in writer.fingerprints() {
+            let known = self.by_fingerprint.insert(alias, (position, Arc::clone(&writer)));
+            if known.is_some_and(|(_, known)| !Arc::ptr_eq(&known, &writer)) {
+                return Err(SchemaError::new("another schema has the same fingerprint"));
+            }
+        }
+        let entry = EventType { shape, newest: fingerprint };
+        match self.types.get_mut(position) {
+            Some(older) if older.shape.version + 1 == file.version => *older = entry,
+            None if file.version == 1 => {
+                self.by_name.insert(Arc::clone(&entry.shape.event_type), position);
+                self.types.push(entry);
+            }
+            Some(_) | None => return Err(SchemaError::new("versions must follow one another from 1")),
+        }
+        Ok(())
+    }
+}
+
+fn shape(file: &SchemaFile, stream: Stream, doc: String, fields: Vec<Field>) -> Shape {
+    Shape { event_type: file.event_type.into(), stream, version: file.version, doc, fields }
+}

@@ -1,0 +1,52 @@
+//! The schema files of `schemas/`, compiled in. A file that is missing here fails a test; what they mean
+//! is read in [`crate::Catalogue`].
+
+/// One schema file.
+pub(crate) struct SchemaFile {
+    /// The folder: the stream's name, or `hinge` for what Hinge itself writes.
+    pub(crate) folder: &'static str,
+    /// The CloudEvents type.
+    pub(crate) event_type: &'static str,
+    /// The version, from 1.
+    pub(crate) version: u32,
+    /// The Avro schema as JSON.
+    pub(crate) text: &'static str,
+}
+
+macro_rules! schema_file {
+    ($folder:literal, $event_type:literal, $version:literal) => {
+        SchemaFile {
+            folder: $folder,
+            event_type: $event_type,
+            version: $version,
+            text: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../schemas/",
+                $folder,
+                "/",
+                $event_type,
+                ".v",
+                $version,
+                ".avsc"
+            )),
+        }
+    };
+}
+
+/// All business events, by stream, type and version.
+pub(crate) const EVENT_SCHEMAS: &[SchemaFile] = &[
+    schema_file!("marketing", "campaign.launched", 1),
+    schema_file!("order", "order.placed", 1),
+    schema_file!("order", "order.confirmed", 1),
+    schema_file!("order", "order.changed", 1),
+    schema_file!("order", "order.cancelled", 1),
+    schema_file!("delivery", "delivery.scheduled", 1),
+    schema_file!("delivery", "delivery.dispatched", 1),
+    schema_file!("delivery", "delivery.delayed", 1),
+    schema_file!("delivery", "delivery.delayed", 2),
+    schema_file!("delivery", "delivery.completed", 1),
+    schema_file!("service", "contact.received", 1),
+];
+
+/// What departments read.
+pub(crate) const NOTIFICATION_SCHEMA: SchemaFile = schema_file!("hinge", "notification", 1);

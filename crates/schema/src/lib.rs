@@ -1,0 +1,47 @@
+//! Bytes to events and back.
+//!
+//! The catalogue ([`Catalogue`]) knows every event type that Hinge understands; its schemas are files of the
+//! folder `schemas/`, compiled in. [`Catalogue::decode`] makes one event of one record, whichever of three
+//! ways it was encoded in ([`Encoding`]), with its facts brought up to the newest version of its type, or says
+//! why not ([`Rejection`]). [`Catalogue::encode_event`] is the inverse. [`encode_notification`] writes what a
+//! department reads, [`decode_notification`] reads it back for comparison.
+//!
+//! A record on its way in: `decode` tells binary from structured mode, `attributes` checks what every event
+//! must say, `json_facts` or `avro_facts` reads the facts by the shape of their type, `fact_rules` holds what both
+//! must agree on. Nothing that arrives can make this crate panic, recurse without bound or allocate without
+//! bound: a value of [`MAX_BODY_BYTES`] costs some ten times its size at the most.
+//!
+//! Not here: topics, offsets, headers of dead letters (the stream and the router), and what an event means
+//! (the domain).
+
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod avro;
+mod avro_facts;
+mod catalogue;
+mod decode;
+mod encode;
+mod fact_rules;
+mod files;
+mod fingerprint;
+mod json_facts;
+mod json_members;
+mod notification;
+mod notification_record;
+mod path;
+mod rejection;
+mod schema_fields;
+
+pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use catalogue::{CATALOGUE_VERSION, Catalogue};
+pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
+pub use encode::Encoded;
+pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
+pub use notification_record::{
+    NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
+};
+pub use rejection::{Code, Rejection};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Writing outside transactions: idempotent, in order, acknowledged by all replicas.
+
+use std::collections::HashSet;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::classify::is_denial;
+use super::context::{Deliveries, DeliveryContext};
+use super::deadline::Deadline;
+use super::transaction::DRAIN_STEP;
+use super::{Settings, config, outgoing};
+use crate::{Appender, Error, Outgoing};
+
+/// More than the minute after which librdkafka itself gives a record up.
+const PATIENCE: Duration = Duration::from_secs(70);
+
+/// Appends to any topic.
+pub(super) struct KafkaAppender {
+    settings: Settings,
+    producer: BaseProducer<DeliveryContext>,
+    topics: HashSet<String>,
+    sent: u64,
+}
+
+impl KafkaAppender {
+    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+        let producer = config::appender(settings)
+            .create_with_context(DeliveryContext::default())
+            .map_err(|error| Error::SettingsRefused { source: error.into() })?;
+        Ok(Self { settings: settings.clone(), producer, topics: HashSet::new(), sent: 0 })
+    }
+}
+
+impl Appender for KafkaAppender {
+    fn append(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        self.settings.need_topic(&mut self.topics, record.topic, &self.producer)?;
+        let deadline = Deadline::after(PATIENCE);
+        let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
+        loop {
+            let Err((error, back)) = self.producer.send(outgoing) else {
+                self.sent += 1;
+                return Ok(());
+            };
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) && !deadline.is_over() {
+                outgoing = back;
+                self.producer.poll(Duration::ZERO);
+                sleep(DRAIN_STEP);
+                continue;
+            }
+            return Err(
+                outgoing::refused(record, error).unwrap_or_else(|error| failed("sending a record", error))
+            );
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let deadline = Deadline::after(PATIENCE);
+        loop {
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() == 0 {
+                break;
+            }
+            if deadline.is_over() {
+                let doing = "waiting for the brokers to acknowledge records".to_owned();
+                return Err(Error::TimedOut { doing, waited: deadline.patience(), source: None });
+            }
+            sleep(DRAIN_STEP);
+        }
+        let Deliveries { delivered, failed: _, failure } = self.producer.context().take();
+        let sent = std::mem::take(&mut self.sent);
+        match failure {
+            None if delivered == sent => Ok(()),
+            Some((topic, error)) if error.rdkafka_error_code().is_some_and(is_denial) => {
+                Err(failed(&format!("writing to `{topic}`"), error))
+            }
+            failure => {
+                let failed = sent.saturating_sub(delivered);
+                Err(Error::NotDelivered { failed, sent, source: failure.map(|(_, error)| error.into()) })
+            }
+        }
+    }
+}
+
+fn failed(doing: &str, error: KafkaError) -> Error {
+    let doing = doing.to_owned();
+    match error.rdkafka_error_code() {
+        Some(code) if is_denial(code) => Error::BrokerDenied { doing, source: error.into() },
+        Some(RDKafkaErrorCode::QueueFull) => {
+            Error::TimedOut { doing, waited: PATIENCE, source: Some(error.into()) }
+        }
+        _ => Error::Unclassified { doing, source: error.into() },
+    }
+}

@@ -1,0 +1,110 @@
+//! What librdkafka is told, for each use. The operator's own properties come first and ours win:
+//! they are what exactly-once rests on.
+
+use rdkafka::ClientConfig;
+
+use super::Settings;
+use crate::SessionOptions;
+
+/// The name of the group of readers that are in no group: never joined, nothing is committed to it,
+/// but librdkafka wants one.
+const READER_GROUP: &str = "hinge-reader";
+
+fn base(settings: &Settings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in &settings.properties {
+        config.set(name, value);
+    }
+    config
+        .set("bootstrap.servers", &settings.brokers)
+        .set("client.id", "hinge")
+        .set("socket.timeout.ms", "5000")
+        .set("reconnect.backoff.max.ms", "2000");
+    config
+}
+
+/// For looking at topics and making them.
+pub(super) fn admin(settings: &Settings) -> ClientConfig {
+    base(settings)
+}
+
+fn consumer(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("check.crcs", "true")
+        .set("fetch.max.bytes", "4194304")
+        .set("max.partition.fetch.bytes", "1048576")
+        .set("receive.message.max.bytes", "8388608")
+        .set("queued.max.messages.kbytes", "8192")
+        // By default a partition whose queue was full once rests for a whole second.
+        .set("queued.min.messages", "20000")
+        .set("fetch.queue.backoff.ms", "5");
+    config
+}
+
+/// For reading outside any group.
+pub(super) fn reader(settings: &Settings, group: Option<&str>) -> ClientConfig {
+    let mut config = consumer(settings);
+    config.set("group.id", group.unwrap_or(READER_GROUP)).set("auto.offset.reset", "earliest");
+    config
+}
+
+/// For a worker's consumer.
+pub(super) fn worker(settings: &Settings, options: &SessionOptions) -> ClientConfig {
+    let mut config = consumer(settings);
+    config
+        .set("group.id", &options.group)
+        .set("group.protocol", "classic")
+        .set("partition.assignment.strategy", "range")
+        .set("auto.offset.reset", "error")
+        // The end of a partition is told by its number alone; which topic's it is, and how far
+        // behind we are, is known from the statistics.
+        .set("statistics.interval.ms", "1000")
+        .set("session.timeout.ms", "10000")
+        .set("max.poll.interval.ms", "60000");
+    if settings.static_membership {
+        config.set("group.instance.id", transactional_id(options));
+    }
+    config
+}
+
+fn producer(settings: &Settings) -> ClientConfig {
+    let mut config = base(settings);
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("compression.codec", "lz4")
+        .set("linger.ms", "2")
+        .set("message.max.bytes", RECORD_BYTES_MOST)
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "65536");
+    config
+}
+
+/// The most that one record may have, as the producer is told it.
+pub(super) const RECORD_BYTES_MOST: &str = "1000000";
+
+/// For a worker's producer.
+pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptions) -> ClientConfig {
+    let mut config = producer(settings);
+    config.set("transactional.id", transactional_id(options)).set("transaction.timeout.ms", "15000");
+    config
+}
+
+/// For writing outside transactions.
+pub(super) fn appender(settings: &Settings) -> ClientConfig {
+    let mut config = producer(settings);
+    config.set("message.timeout.ms", "60000");
+    config
+}
+
+/// Stable over restarts, so that a successor ends what its predecessor left open.
+pub(super) fn transactional_id(options: &SessionOptions) -> String {
+    format!("{}-{}", options.group, options.instance)
+}

@@ -1,0 +1,238 @@
+//! What librdkafka calls back: logs, errors, deliveries, statistics and rebalances, turned into plain
+//! values that the thread which polls picks up.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::assignment::{GivenPartition, Reached};
+use super::classify::is_denial;
+use super::start::{Beginning, places};
+use crate::{Error, TopicPartition};
+
+/// Logs what a client says and remembers the one thing that explains later silence: that we are not let in.
+#[derive(Debug, Default)]
+pub(super) struct Ear {
+    denial: Mutex<Option<KafkaError>>,
+}
+
+impl Ear {
+    /// Why the brokers do not let us in, if they do not.
+    pub(super) fn denial(&self) -> Option<KafkaError> {
+        lock(&self.denial).clone()
+    }
+
+    fn hear(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            // A normal event that comes this way too.
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            Some(code) if is_denial(code) => {
+                tracing::error!(%error, reason, "Kafka refuses us");
+                *lock(&self.denial) = Some(error);
+            }
+            _ => tracing::warn!(%error, reason, "Kafka client reports an error"),
+        }
+    }
+}
+
+fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => tracing::error!(facility, line, "librdkafka"),
+        RDKafkaLogLevel::Warning => tracing::warn!(facility, line, "librdkafka"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(facility, line, "librdkafka"),
+        RDKafkaLogLevel::Debug => tracing::debug!(facility, line, "librdkafka"),
+    }
+}
+
+/// The values are replaced as a whole or counted up, so a panic elsewhere leaves none half-made.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of clients that only read or look.
+#[derive(Debug, Default)]
+pub(super) struct PlainContext {
+    pub(super) ear: Ear,
+}
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.ear.hear(error, reason);
+    }
+}
+
+impl ConsumerContext for PlainContext {}
+
+/// Of producers: counts what arrived and what did not.
+#[derive(Debug, Default)]
+pub(super) struct DeliveryContext {
+    pub(super) ear: Ear,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    failure: Mutex<Option<(String, KafkaError)>>,
+}
+
+/// Delivery reports since the last time that they were taken.
+#[derive(Debug)]
+pub(super) struct Deliveries {
+    pub(super) delivered: u64,
+    pub(super) failed: u64,
+    /// Topic and cause of one that failed.
+    pub(super) failure: Option<(String, KafkaError)>,
+}
+
+impl DeliveryContext {
+    pub(super) fn take(&self) -> Deliveries {
+        Deliveries {
+            delivered: self.delivered.swap(0, Ordering::Relaxed),
+            failed: self.failed.swap(0, Ordering::Relaxed),
+            failure: lock(&self.failure).take(),
+        }
+    }
+}
+
+impl ClientContext for DeliveryContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.ear.hear(error, reason);
+    }
+}
+
+impl ProducerContext for DeliveryContext {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, record)) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                lock(&self.failure).get_or_insert_with(|| (record.topic().to_owned(), error.clone()));
+            }
+        }
+    }
+}
+
+/// What the group did with our seat.
+#[derive(Debug)]
+pub(super) enum GroupEvent {
+    Given(Vec<GivenPartition>),
+    Taken(Vec<TopicPartition>),
+}
+
+/// What happened inside a poll, besides records.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    pub(super) events: VecDeque<GroupEvent>,
+    /// Something went wrong inside the callback, where nothing can be returned.
+    pub(super) failure: Option<Error>,
+    /// How far each partition has been fetched, if there were new statistics.
+    pub(super) reached: Option<Vec<(TopicPartition, Reached)>>,
+}
+
+/// Of a worker's consumer.
+#[derive(Debug)]
+pub(super) struct WorkerContext {
+    pub(super) ear: Ear,
+    beginning: Beginning,
+    happened: Mutex<Happened>,
+}
+
+impl WorkerContext {
+    pub(super) fn new(beginning: Beginning) -> Self {
+        Self { ear: Ear::default(), beginning, happened: Mutex::default() }
+    }
+
+    /// What happened since the last call, but for all group events after the first.
+    pub(super) fn happened(&self) -> MutexGuard<'_, Happened> {
+        lock(&self.happened)
+    }
+
+    fn give(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), Error> {
+        let given = self.beginning.find(consumer, list)?;
+        let mut offsets = TopicPartitionList::with_capacity(given.len());
+        for partition in &given {
+            let offset = rdkafka::Offset::Offset(partition.next.0);
+            offsets
+                .add_partition_offset(&partition.place.topic, partition.place.partition, offset)
+                .map_err(|error| unknown("beginning with the partitions", error))?;
+        }
+        consumer.assign(&offsets).map_err(|error| unknown("beginning with the partitions", error))?;
+        self.happened().events.push_back(GroupEvent::Given(given));
+        Ok(())
+    }
+}
+
+fn unknown(doing: &str, error: KafkaError) -> Error {
+    Error::Unclassified { doing: doing.to_owned(), source: error.into() }
+}
+
+impl ClientContext for WorkerContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.ear.hear(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| {
+            let name: std::sync::Arc<str> = topic.topic.as_str().into();
+            topic.partitions.values().filter(|partition| partition.desired).map(move |partition| {
+                let reached = Reached {
+                    fetched: partition.next_offset,
+                    end: partition.ls_offset,
+                    waiting: partition.fetchq_cnt,
+                };
+                (TopicPartition::new(name.clone(), partition.partition), reached)
+            })
+        });
+        self.happened().reached = Some(partitions.collect());
+    }
+}
+
+impl ConsumerContext for WorkerContext {
+    /// Runs inside a poll, on the worker's own thread. Each event is answered with exactly one assign
+    /// or unassign.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let outcome = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.give(consumer, list),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                if consumer.assignment_lost() {
+                    tracing::warn!("partitions were lost: the group went on without this worker");
+                }
+                self.happened().events.push_back(GroupEvent::Taken(places(list)));
+                consumer.unassign().map_err(|error| unknown("letting go of partitions", error))
+            }
+            other => Err(unknown("the group's rebalance", KafkaError::Rebalance(other.into()))),
+        };
+        if let Err(error) = outcome {
+            self.happened().failure = Some(error);
+            if let Err(error) = consumer.unassign() {
+                tracing::warn!(%error, "letting go of partitions failed");
+            }
+        }
+    }
+}

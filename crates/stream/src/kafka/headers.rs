@@ -1,0 +1,118 @@
+//! Headers in and out, also those whose names are no text.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+use rdkafka::message::{BorrowedHeaders, Header as KafkaHeader, Headers as _, OwnedHeaders};
+
+use crate::{Header, Headers, Outgoing};
+
+/// Headers of which at least one name is not UTF-8, kept as librdkafka has them.
+#[derive(Clone, Debug)]
+pub struct OpaqueHeaders(OwnedHeaders);
+
+impl OpaqueHeaders {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.count()
+    }
+}
+
+/// Reads the headers of a record.
+pub(super) fn read(headers: Option<&BorrowedHeaders>) -> Headers {
+    let Some(headers) = headers else { return Headers::Readable(Vec::new()) };
+    // rdkafka 0.39 panics on a name that is not UTF-8 and has no other way to ask.
+    let readable = quietly(|| {
+        let read = |header: KafkaHeader<'_, &[u8]>| Header {
+            name: header.key.to_owned(),
+            value: header.value.map(<[u8]>::to_vec),
+        };
+        headers.iter().map(read).collect()
+    });
+    readable.map_or_else(|| Headers::Unreadable(OpaqueHeaders(headers.detach())), Headers::Readable)
+}
+
+/// The headers of a record to be written: those carried first, then ours.
+pub(super) fn write(record: &Outgoing<'_>) -> Option<OwnedHeaders> {
+    let (carried, room) = match record.carried {
+        Some(Headers::Unreadable(opaque)) => (Some(opaque.0.clone()), 0),
+        Some(Headers::Readable(carried)) => {
+            let start = OwnedHeaders::new_with_capacity(carried.len() + record.headers.len());
+            let insert = |headers: OwnedHeaders, header: &Header| {
+                headers.insert(KafkaHeader { key: &header.name, value: header.value.as_deref() })
+            };
+            (Some(carried.iter().fold(start, insert)), 0)
+        }
+        None => (None, record.headers.len()),
+    };
+    if carried.is_none() && room == 0 {
+        return None;
+    }
+    let start = carried.unwrap_or_else(|| OwnedHeaders::new_with_capacity(room));
+    let insert = |headers: OwnedHeaders, (name, value): &(&str, &[u8])| {
+        headers.insert(KafkaHeader { key: name, value: Some(*value) })
+    };
+    Some(record.headers.iter().fold(start, insert))
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `read` and returns `None` if it panics, without the report that a panic usually makes.
+fn quietly<T>(read: impl FnOnce() -> T) -> Option<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                usual(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    // Nothing outlives the panic: what was read so far is dropped, and reading changes nothing.
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    QUIET.set(false);
+    outcome.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KafkaHeader, OwnedHeaders, quietly, read, write};
+    use crate::{Header, Headers, Outgoing};
+
+    #[test]
+    fn headers_are_written_carried_ones_first_and_read_as_they_were() {
+        let header = |name: &str, value: Option<&[u8]>| Header {
+            name: name.to_owned(),
+            value: value.map(<[u8]>::to_vec),
+        };
+        let came = OwnedHeaders::new()
+            .insert(KafkaHeader { key: "null", value: None::<&[u8]> })
+            .insert(KafkaHeader { key: "empty", value: Some(&b""[..]) });
+        let came = read(Some(came.as_borrowed()));
+        let own: &[(&str, &[u8])] = &[("own", b"\xff")];
+        let outgoing = Outgoing {
+            topic: "t",
+            key: None,
+            value: None,
+            headers: own,
+            carried: Some(&came),
+            timestamp: None,
+        };
+        let Headers::Readable(headers) = read(Some(write(&outgoing).unwrap().as_borrowed())) else {
+            panic!("these names are text")
+        };
+        assert_eq!(headers, [header("null", None), header("empty", Some(b"")), header("own", Some(b"\xff"))]);
+        assert!(write(&Outgoing { headers: &[], carried: None, ..outgoing }).is_none());
+    }
+
+    #[test]
+    fn a_panic_of_the_client_is_an_answer_and_not_the_end() {
+        assert_eq!(quietly(|| 1), Some(1));
+        assert_eq!(quietly(|| -> i32 { panic!("as rdkafka does on a name that is not UTF-8") }), None);
+        assert_eq!(quietly(|| 2), Some(2));
+    }
+}

@@ -1,0 +1,284 @@
+//! The transactional producer of a worker: one transaction at a time, every call with a deadline.
+//!
+//! Owns how a transaction is begun, filled, ended and, when nobody can know how it ended, made
+//! certain by a new producer under the same id. What the answer means for positions is the session's
+//! business.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, TopicPartitionList};
+
+use super::classify::{Class, Signs, failure, transaction_class};
+use super::context::{Deliveries, DeliveryContext};
+use super::deadline::Deadline;
+use super::outgoing;
+use crate::{Error, Outgoing};
+
+/// The ladder of patience; each is less than the next, and all less than the 15 s after which a
+/// broker ends a transaction by itself.
+const SLICE: Duration = Duration::from_secs(2);
+const BATCH: Duration = Duration::from_secs(12);
+
+/// Aborting on this producer waits for its whole timeout while deliveries are outstanding, since they
+/// have to be polled in between.
+const ABORT_SLICE: Duration = Duration::from_millis(20);
+
+/// A predecessor's transaction may have to be ended first.
+const TAKING_OVER: Duration = Duration::from_mins(1);
+
+/// A transaction that begins while the markers of the one before are still being written makes
+/// librdkafka wait for a fixed 20 ms.
+const PAUSE_AFTER_COMMIT: Duration = Duration::from_millis(4);
+
+/// A commit that took longer may have been sent twice, and the second one may decide the *next*
+/// transaction: librdkafka speaks the first transaction protocol.
+const SURE_COMMIT: Duration = Duration::from_secs(1);
+
+/// `poll` with a timeout spins in rdkafka 0.39; this costs less and is as quick.
+pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Committed,
+    Aborted,
+    /// It may be committed or not, or an end of it may still be under way:
+    /// [`TransactionalProducer::renew`] makes it certain.
+    Unknown,
+}
+
+/// Positions to be committed with a transaction.
+pub(super) struct Offsets {
+    pub(super) list: TopicPartitionList,
+    pub(super) group: ConsumerGroupMetadata,
+}
+
+/// See the module.
+pub(super) struct TransactionalProducer {
+    config: ClientConfig,
+    id: String,
+    producer: BaseProducer<DeliveryContext>,
+    sent: u64,
+    committed_at: Option<Instant>,
+    /// What the last failed delivery was, for the operator.
+    pub(super) delivery_failure: Option<(String, KafkaError)>,
+}
+
+impl TransactionalProducer {
+    /// Makes the producer. [`TransactionalProducer::take_over`] has to follow.
+    pub(super) fn new(config: ClientConfig, id: String) -> Result<Self, Error> {
+        let producer = create(&config)?;
+        Ok(Self { config, id, producer, sent: 0, committed_at: None, delivery_failure: None })
+    }
+
+    pub(super) fn client(&self) -> &BaseProducer<DeliveryContext> {
+        &self.producer
+    }
+
+    /// Ends what a predecessor with our id left open, and shuts it out.
+    pub(super) fn take_over(&self) -> Result<(), Error> {
+        let doing = format!("taking over the transactional id `{}`", self.id);
+        let deadline = Deadline::after(TAKING_OVER);
+        loop {
+            let Err(error) = self.producer.init_transactions(deadline.slice(SLICE)) else { return Ok(()) };
+            self.producer.poll(Duration::ZERO);
+            if let Some(denial) = self.producer.context().ear.denial() {
+                return Err(Error::BrokerDenied { doing, source: denial.into() });
+            }
+            match self.class(&error) {
+                Class::Retriable if deadline.is_over() => {
+                    let waited = deadline.patience();
+                    return Err(Error::TimedOut { doing, waited, source: Some(error.into()) });
+                }
+                // Some retriable answers come at once.
+                Class::Retriable => sleep(deadline.slice(ABORT_SLICE)),
+                class => return Err(failure(class, &self.id, &doing, error)),
+            }
+        }
+    }
+
+    /// A new producer under the same id: whatever the old one left is committed or aborted for good,
+    /// and nothing that it sent late can count any more.
+    pub(super) fn renew(&mut self) -> Result<(), Error> {
+        tracing::warn!(id = %self.id, "the end of a transaction is uncertain: starting a new producer");
+        self.producer = create(&self.config)?;
+        self.sent = 0;
+        self.take_over()
+    }
+
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        if let Some(committed_at) = self.committed_at {
+            sleep(PAUSE_AFTER_COMMIT.saturating_sub(committed_at.elapsed()));
+        }
+        // Reports of records that were purged by an abort.
+        drop(self.producer.context().take());
+        self.sent = 0;
+        self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))
+    }
+
+    pub(super) fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        let deadline = Deadline::after(BATCH);
+        let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
+        loop {
+            let Err((error, back)) = self.producer.send(outgoing) else {
+                self.sent += 1;
+                // Reports pile up otherwise.
+                if self.sent.is_multiple_of(1_000) {
+                    self.producer.poll(Duration::ZERO);
+                }
+                return Ok(());
+            };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) if !deadline.is_over() => {
+                    // The same record again: one that is left out would be lost in a transaction that commits.
+                    outgoing = back;
+                    self.producer.poll(Duration::ZERO);
+                    sleep(DRAIN_STEP);
+                }
+                Some(RDKafkaErrorCode::QueueFull) => {
+                    let doing = "making room for a record to be sent".to_owned();
+                    let waited = deadline.patience();
+                    return Err(Error::TimedOut { doing, waited, source: Some(error.into()) });
+                }
+                _ => {
+                    return Err(match outgoing::refused(record, error) {
+                        Ok(refused) => refused,
+                        Err(error) => self.failed("sending a record", error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Commits what was sent together with `offsets`.
+    pub(super) fn commit(&mut self, offsets: Option<&Offsets>) -> Result<Ended, Error> {
+        let deadline = Deadline::after(BATCH);
+        if !self.drain(deadline) {
+            tracing::warn!(id = %self.id, "records were not acknowledged in time");
+            return self.abort();
+        }
+        let deliveries = self.producer.context().take();
+        if deliveries.failed > 0 || deliveries.delivered != self.sent {
+            let Deliveries { delivered, failed, failure } = deliveries;
+            tracing::warn!(sent = self.sent, delivered, failed, ?failure, "not every record was delivered");
+            self.delivery_failure = failure;
+            return self.abort();
+        }
+        if let Some(Offsets { list, group }) = offsets {
+            let send = |wait| self.producer.send_offsets_to_transaction(list, group, wait);
+            // Nothing has been asked to commit yet, so lateness is no uncertainty here.
+            if self.until(deadline, "sending positions", send)?.is_some() {
+                return self.abort();
+            }
+        }
+        let started = Instant::now();
+        let commit = |wait| self.producer.commit_transaction(wait);
+        let ended = match self.until(deadline, "committing a transaction", commit)? {
+            Some(Unfinished::ToAbort) => return self.abort(),
+            Some(Unfinished::TooLate) => Ended::Unknown,
+            None if started.elapsed() > SURE_COMMIT => Ended::Unknown,
+            None => Ended::Committed,
+        };
+        self.committed_at = Some(Instant::now());
+        Ok(ended)
+    }
+
+    /// Discards the transaction.
+    pub(super) fn abort(&mut self) -> Result<Ended, Error> {
+        let deadline = Deadline::after(BATCH);
+        loop {
+            let answer = self.producer.abort_transaction(ABORT_SLICE);
+            self.producer.poll(Duration::ZERO);
+            let Err(error) = answer else { break };
+            match self.class(&error) {
+                Class::Retriable if !deadline.is_over() => sleep(DRAIN_STEP),
+                Class::Retriable | Class::Abortable => return Ok(Ended::Unknown),
+                class => return Err(failure(class, &self.id, "aborting a transaction", error)),
+            }
+        }
+        Ok(Ended::Aborted)
+    }
+
+    /// Serves the client while nothing is to be done; an error is one that it cannot live with.
+    pub(super) fn serve(&self) -> Result<(), Error> {
+        self.producer.poll(Duration::ZERO);
+        match self.producer.client().fatal_error() {
+            None => Ok(()),
+            Some((code, _)) => {
+                Err(self.failed("staying in touch with the brokers", KafkaError::Global(code)))
+            }
+        }
+    }
+
+    /// Waits until every record sent has a delivery report; librdkafka's own wait takes 100 ms.
+    fn drain(&self, deadline: Deadline) -> bool {
+        loop {
+            self.producer.poll(Duration::ZERO);
+            if self.producer.in_flight_count() == 0 {
+                return true;
+            }
+            if deadline.is_over() {
+                return false;
+            }
+            sleep(DRAIN_STEP);
+        }
+    }
+
+    /// Calls until it works (`Ok(None)`), the deadline is over or the transaction is to be aborted.
+    fn until(
+        &self,
+        deadline: Deadline,
+        doing: &str,
+        call: impl Fn(Duration) -> Result<(), KafkaError>,
+    ) -> Result<Option<Unfinished>, Error> {
+        loop {
+            let Err(error) = call(deadline.slice(SLICE)) else { return Ok(None) };
+            self.producer.poll(Duration::ZERO);
+            match self.class(&error) {
+                Class::Retriable if deadline.is_over() => {
+                    tracing::warn!(%error, doing, "did not end in time");
+                    return Ok(Some(Unfinished::TooLate));
+                }
+                Class::Retriable => {
+                    tracing::debug!(%error, doing, "trying again");
+                    sleep(DRAIN_STEP);
+                }
+                Class::Abortable => {
+                    tracing::warn!(%error, doing, "the transaction has to be aborted");
+                    return Ok(Some(Unfinished::ToAbort));
+                }
+                class => return Err(failure(class, &self.id, doing, error)),
+            }
+        }
+    }
+
+    fn class(&self, error: &KafkaError) -> Class {
+        let mut signs = Signs::from(error);
+        // Some calls only say that there was a fatal error; the client knows which.
+        if let Some((code, _)) = self.producer.client().fatal_error() {
+            signs = Signs { code, fatal: true, ..signs };
+        }
+        transaction_class(signs)
+    }
+
+    fn failed(&self, doing: &str, error: KafkaError) -> Error {
+        failure(self.class(&error), &self.id, doing, error)
+    }
+}
+
+/// Why a call did not come to its end.
+#[derive(Clone, Copy, Debug)]
+enum Unfinished {
+    TooLate,
+    ToAbort,
+}
+
+fn create(config: &ClientConfig) -> Result<BaseProducer<DeliveryContext>, Error> {
+    config
+        .create_with_context(DeliveryContext::default())
+        .map_err(|error| Error::SettingsRefused { source: error.into() })
+}

@@ -1,0 +1,129 @@
+//! A service's seat at the log: partitions given and taken, batches read, outputs and positions committed together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::{Error, Offset, Outgoing, Record, TopicPartition};
+
+/// For each partition the offset of the next record to be read: what is committed.
+pub type Positions = BTreeMap<TopicPartition, Offset>;
+
+/// Where a group begins that has never committed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartAt {
+    /// With the oldest record there is.
+    Earliest,
+    /// With the first record written from now on.
+    Latest,
+    /// With the first record whose timestamp is at or after this instant (milliseconds since 1970-01-01 UTC).
+    Time(i64),
+}
+
+/// Who consumes what.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// The consumer group, `hinge-<role>`; the transactional id is derived from it and `instance`.
+    pub group: String,
+    /// Which of the group's workers this is: stable over restarts, so that a successor fences its predecessor.
+    pub instance: String,
+    /// The input topics.
+    pub topics: Vec<String>,
+    /// Where to begin in a partition for which the group has committed nothing. On Kafka `None`
+    /// makes such a partition an error, so that nothing is skipped or repeated silently; the embedded
+    /// log begins with the oldest.
+    pub start_at: Option<StartAt>,
+}
+
+/// When a batch closes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// At this many records.
+    pub records: usize,
+    /// At this many bytes of keys and values read.
+    pub bytes: usize,
+    /// How long to wait for a first record.
+    pub wait: Duration,
+}
+
+/// What a poll brought.
+#[derive(Debug)]
+pub enum Polled {
+    /// Partitions that are ours from now on, and where we go on in each.
+    Given(Positions),
+    /// Partitions that are no longer ours. What was polled from them and not committed is somebody else's now.
+    Taken(Vec<TopicPartition>),
+    /// Records, in order within each partition; never empty.
+    Records(Vec<Record>),
+    /// Nothing came within the wait.
+    Idle,
+}
+
+/// How a transaction ended.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a rolled back batch has to be decided again"]
+pub enum Committed {
+    /// Outputs and positions are in the log.
+    Done,
+    /// Nothing of the batch is in the log; the next poll starts again at the positions committed
+    /// before it. Whatever the caller remembers of the batch must be forgotten.
+    RolledBack,
+}
+
+/// How far a group is behind in one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupLag {
+    /// Which partition.
+    pub place: TopicPartition,
+    /// Records between the committed position and the end (Kafka counts transaction markers too);
+    /// `None` when not known.
+    pub records: Option<i64>,
+    /// The timestamp, in milliseconds since 1970-01-01 UTC, of the record at the committed position;
+    /// `None` when the position is the end or when it is not known (see `at_end`).
+    pub head: Option<i64>,
+    /// Whether everything readable has been committed.
+    pub at_end: bool,
+}
+
+/// One worker of one consumer group.
+///
+/// Used from one thread, in this order: `poll` until it brings records, `begin`, any number of
+/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction.
+pub trait Session: Send {
+    /// Waits for partitions to come or go, or for a batch of records.
+    fn poll(&mut self, limits: &Limits) -> Result<Polled, Error>;
+
+    /// Opens a transaction.
+    fn begin(&mut self) -> Result<(), Error>;
+
+    /// Writes a record inside the open transaction. `Err` with [`Error::Unwritable`] means that
+    /// this one record can never be written (too large) and that the transaction is still good.
+    fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error>;
+
+    /// Commits what was sent, together with the positions reached.
+    ///
+    /// May be called without `begin` when nothing was sent: positions alone.
+    fn commit(&mut self, positions: &Positions) -> Result<Committed, Error>;
+
+    /// Discards the open transaction; the next poll starts again at the positions committed before it.
+    fn abort(&mut self) -> Result<(), Error>;
+
+    /// Reads `place` again from `from` (or from the oldest record still there, if that is later) up
+    /// to, and not including, `until`. Does not move the session's position.
+    fn read_back(
+        &mut self,
+        place: &TopicPartition,
+        from: Offset,
+        until: Offset,
+        each: &mut dyn FnMut(Record),
+    ) -> Result<(), Error>;
+
+    /// Whether partitions were given at least once and every record readable in those that are ours
+    /// now has been polled.
+    fn at_end(&self) -> bool;
+
+    /// How far behind the group is in each partition that is ours.
+    fn lag(&self) -> Vec<GroupLag>;
+
+    /// Leaves the group: an open transaction is aborted, resources are given back.
+    fn close(self: Box<Self>) -> Result<(), Error>;
+}

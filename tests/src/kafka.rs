@@ -1,0 +1,216 @@
+//! A real Kafka broker for tests: [`Broker::shared`] for most, [`Broker::start`] for those that hurt it.
+//!
+//! The broker is not ours directly but the child of a small keeper, the script `kafka/broker`, which
+//! takes commands over a pipe. When the pipe closes, the keeper kills the broker and removes its data;
+//! and a pipe closes however a process ends, so that a panic or a `kill -9` leaves nothing behind.
+//! The broker's settings are in `kafka/server.properties`.
+
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+};
+
+use crate::parts;
+
+/// A name in the environment: brokers that are running already, for [`Broker::shared`] to use.
+const RUNNING_BROKERS: &str = "HINGE_TEST_BROKERS";
+const KEEPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kafka/broker");
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running Kafka broker without security, on this machine.
+///
+/// Topics are not created by writing to them, and nothing is deleted for its age.
+#[derive(Debug)]
+pub struct Broker {
+    address: String,
+    /// None where somebody else keeps the broker.
+    keeper: Option<Keeper>,
+}
+
+impl Broker {
+    /// The broker that all tests share, each with topics and groups of its own ([`unique_topic`]).
+    ///
+    /// The one in `HINGE_TEST_BROKERS`, else one that starts at the first call and ends with this
+    /// process. `None` where there can be none; the skipped test has then been told.
+    pub fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Result<Broker, Missing>> = OnceLock::new();
+
+        let shared = SHARED.get_or_init(|| match std::env::var(RUNNING_BROKERS) {
+            Ok(address) if !address.is_empty() => Ok(Self { address, keeper: None }),
+            _ => Self::try_start(),
+        });
+        shared.as_ref().map_err(Missing::tell).ok()
+    }
+
+    /// A broker of the test's own, to be stopped, killed and restarted. It is gone when dropped.
+    ///
+    /// `None` where there can be none; the skipped test has then been told.
+    pub fn start() -> Option<Self> {
+        Self::try_start().map_err(|missing| missing.tell()).ok()
+    }
+
+    fn try_start() -> Result<Self, Missing> {
+        let mut keeper = Keeper::start();
+        let address = keeper.start_broker()?;
+        Ok(Self { address, keeper: Some(keeper) })
+    }
+
+    /// Where clients find it, as for `bootstrap.servers`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Ends the broker in the orderly way and waits until it has ended.
+    pub fn stop(&mut self) {
+        self.own_keeper().ask("stop");
+    }
+
+    /// Ends the broker with SIGKILL and waits until it has ended.
+    pub fn kill(&mut self) {
+        self.own_keeper().ask("kill");
+    }
+
+    /// Starts the broker again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same address
+    /// and the same data, and waits until it answers.
+    pub fn restart(&mut self) {
+        let again = self.own_keeper().start_broker();
+        assert_eq!(again.as_ref(), Ok(&self.address), "the broker came back elsewhere");
+    }
+
+    fn own_keeper(&mut self) -> &mut Keeper {
+        self.keeper
+            .as_mut()
+            .expect("only shared brokers have no keeper, and those are never handed out as `&mut`")
+    }
+
+    /// The settings that every client of this broker needs.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.address);
+        config
+    }
+
+    /// Creates a topic and waits until each of its partitions has a leader.
+    pub fn create_topic(&self, name: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client_config().create().expect("the settings above are valid");
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+
+        let created = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime without drivers asks nothing of the system")
+            .block_on(admin.create_topics([&topic], &options));
+        let outcomes = created.unwrap_or_else(|error| panic!("topic `{name}` was not created: {error}"));
+        assert!(outcomes.iter().all(Result::is_ok), "topic `{name}` was not created: {outcomes:?}");
+
+        let wanted = usize::try_from(partitions).expect("Kafka refused a negative number above");
+        let led = || {
+            let metadata = admin.inner().fetch_metadata(Some(name), PATIENCE).ok()?;
+            let seen = metadata.topics().first()?.partitions();
+            (seen.len() == wanted && seen.iter().all(|partition| partition.leader() >= 0)).then_some(())
+        };
+        until(PATIENCE, &format!("topic `{name}` has leaders"), led);
+    }
+}
+
+/// A topic name that no other test uses.
+pub fn unique_topic(prefix: &str) -> String {
+    unique(prefix)
+}
+
+/// A consumer group, or a transactional id, that no other test uses.
+pub fn unique_group(prefix: &str) -> String {
+    unique(prefix)
+}
+
+fn unique(prefix: &str) -> String {
+    // The standard library seeds its hash maps from the system's randomness: enough for a name.
+    format!("{prefix}-{:016x}", RandomState::new().build_hasher().finish())
+}
+
+/// Asks again and again until there is an answer, and panics with `what` was awaited when `patience` ends.
+pub fn until<T>(patience: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {patience:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Why there is no broker here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Missing(String);
+
+impl Missing {
+    fn tell(&self) {
+        parts::missing("Kafka", &self.0);
+    }
+}
+
+/// Our end of the script that keeps the broker.
+#[derive(Debug)]
+struct Keeper {
+    process: Child,
+    /// None only while dropping: its end is the keeper's signal to clean up.
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Keeper {
+    fn start() -> Self {
+        let mut process = Command::new(KEEPER)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("`{KEEPER}` cannot be run: {error}"));
+        let commands = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().expect("it was asked for a pipe"));
+        Self { process, commands, answers }
+    }
+
+    /// The address at which the broker answers.
+    fn start_broker(&mut self) -> Result<String, Missing> {
+        let answer = self.ask("start");
+        match answer.split_once(' ') {
+            Some(("ready", address)) => Ok(address.to_owned()),
+            Some(("missing", why)) => Err(Missing(why.to_owned())),
+            _ => panic!("the Kafka broker did not start: {answer}"),
+        }
+    }
+
+    /// Gives a command and waits for its answer, for which the keeper has a deadline.
+    fn ask(&mut self, command: &str) -> String {
+        let mut answer = String::new();
+        let asked = self
+            .commands
+            .as_mut()
+            .map(|pipe| writeln!(pipe, "{command}"))
+            .expect("the pipe is there until the keeper is dropped")
+            .and_then(|()| self.answers.read_line(&mut answer));
+        asked.unwrap_or_else(|error| {
+            panic!("the broker's keeper was asked to {command} and is gone: {error}")
+        });
+        answer.trim_end().to_owned()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        // Its status says nothing, and a destructor has nobody to tell.
+        let _ = self.process.wait();
+    }
+}
