@@ -17,6 +17,7 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer as _},
 };
 
 use crate::parts;
@@ -120,6 +121,16 @@ impl Broker {
             (seen.len() == wanted && seen.iter().all(|partition| partition.leader() >= 0)).then_some(())
         };
         until(PATIENCE, &format!("topic `{name}` has leaders"), led);
+    }
+
+    /// The offset after the last record of a partition that a consumer of this isolation level can read.
+    pub fn end_of(&self, topic: &str, partition: i32, isolation: &str) -> i64 {
+        let consumer: BaseConsumer = self
+            .client_config()
+            .set("isolation.level", isolation)
+            .create()
+            .expect("the settings above are valid");
+        consumer.fetch_watermarks(topic, partition, PATIENCE).expect("the broker answers").1
     }
 }
 

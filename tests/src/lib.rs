@@ -1,10 +1,23 @@
 //! What the tests on real parts stand on: real parts that start by themselves and leave nothing behind.
 //!
+//! * [`invented`]: events of a shop that does not exist;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
-//! * [`parts`]: what happens where such a part is not to be had.
+//! * [`parts`]: what happens where such a part is not to be had;
+//! * [`program`]: the real `hinge`, started, watched, signalled and killed;
+//! * [`site`]: a log of a test's own, on either backend;
+//! * [`shop`]: invented orders, with all that goes wrong on their way;
+//! * [`told`]: everything that a router left behind, read back in a form that can be compared;
+//! * [`killing`]: one run undisturbed, one killed again and again, and what differs.
 //!
-//! The tests themselves are in `tests/it`, one binary with a module for each subject. This crate owns
-//! no expectations about the product: a check that two tests share lives with the first of them.
+//! The tests themselves are in `tests/it`, one binary with a module for each subject. Apart from
+//! [`killing`], which the program `torture` needs too, this crate owns no expectations about the product.
 
+pub mod invented;
 pub mod kafka;
+pub mod killing;
 pub mod parts;
+pub mod program;
+pub mod shop;
+pub mod site;
+pub mod told;
+pub mod world;

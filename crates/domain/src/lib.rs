@@ -1,4 +1,23 @@
-//! stub
+//! What Hinge exists for, without I/O, a clock or chance: the same input gives the same answer, always.
+//!
+//! The story of one promise, and where each part of it lives:
+//!
+//! 1. Marketing launches a campaign that promises delivery in two days. That is an [`Event`]: who says
+//!    so, when it happened, what is known ([`Facts`], described by their type's [`Shape`]).
+//! 2. The organisation has said in its [`Policy`] who must know: its [`Department`]s, the steps of the
+//!    chain, and [`Rule`]s whose conditions are CEL [`Expression`]s. What an event does not say is
+//!    *unknown*, and a rule that reads it does not match.
+//! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
+//!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
+//!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
+//!    told about an order is the later one, in whatever order they arrive.
+//! 5. Systems repeat themselves. [`Memory`] tells a repetition from a new event within a [`Window`].
+//! 6. What other systems export as rows becomes events by a [`Mapping`].
+//!
+//! Not here: bytes and formats (`hinge-schema`), files of a policy (`hinge-policy`), logs and transactions
+//! (`hinge-stream`), and the loop that joins them (`hinge-router`). Time is an argument.
+
 mod decide;
 mod event;
 mod expression;

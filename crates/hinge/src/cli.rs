@@ -78,8 +78,9 @@ pub(crate) enum Command {
     Ingest {
         #[command(flatten)]
         log: LogArgs,
-        #[command(flatten)]
-        policy: PolicyArgs,
+        /// Policy directory, checked before anything is brought in
+        #[arg(long, value_name = "DIR")]
+        policy: Option<PathBuf>,
         #[command(flatten)]
         ingest: IngestArgs,
     },

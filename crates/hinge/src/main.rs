@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod ingest;
 mod opening;
+mod policies;
 mod run;
 mod settings;
 mod summary;
@@ -21,12 +22,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use hinge_policy::{StarterError, write_starter};
 use hinge_schema::Catalogue;
-use serde_json::json;
 
-use cli::{Cli, Command, Format, PolicyArgs};
-use exit::Coded;
+use cli::{Cli, Command, Format};
+use ingest::IngestArgs;
 use opening::IfMissing;
 use settings::Settings;
 
@@ -52,12 +51,12 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     }
     telemetry::start_logging(&settings.log)?;
     match cli.command {
-        Command::Init { dir } => init(&dir, out)?,
-        Command::Check(policy) => return check(&policy, format, out),
+        Command::Init { dir } => policies::init(&dir, out)?,
+        Command::Check(policy) => return policies::check(&policy, format, out),
         Command::Run(args) => run::run(&args, settings, format, out)?,
         Command::Ingest { log, policy, ingest } => {
             opening::apply_log_args(&mut settings, &log);
-            let _ = (&policy, &ingest);
+            ingest_events(&settings, policy.as_deref(), &ingest, format, out)?;
         }
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
@@ -74,50 +73,22 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn init(dir: &Path, out: &mut dyn Write) -> Result<()> {
-    let written = write_starter(dir).map_err(|error| match error {
-        StarterError::Exists(_) => Coded::new("starter-exists", 1, error.to_string()).into(),
-        StarterError::Io { .. } => anyhow::Error::from(error),
-    })?;
-    for path in written {
-        writeln!(out, "wrote {}", path.display())?;
+fn ingest_events(
+    settings: &Settings,
+    policy: Option<&Path>,
+    args: &IngestArgs,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let catalogue = Catalogue::builtin();
+    if let Some(policy) = policy {
+        opening::load_policy(policy, &catalogue)?;
     }
-    writeln!(out, "\nnext: change it, then `hinge check --policy {}`", dir.display())?;
+    let opened = opening::open_log(settings, IfMissing::Begin)?;
+    opening::prepare_embedded_inputs(&opened, settings)?;
+    let options = ingest::Options { args, topics: settings.topics_by_stream(), now: opening::now(), format };
+    ingest::run(&options, opened.log.as_ref(), &catalogue, out)?;
     Ok(())
-}
-
-fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> Result<ExitCode> {
-    match hinge_policy::load(&args.policy, &Catalogue::builtin()) {
-        Ok(loaded) => {
-            let policy = &loaded.policy;
-            let (departments, rules) = (policy.departments.len(), policy.rules.len());
-            match format {
-                Format::Json => writeln!(
-                    out,
-                    "{}",
-                    json!({"name": loaded.name, "version": policy.version.as_ref(), "departments": departments, "rules": rules})
-                )?,
-                Format::Text => writeln!(
-                    out,
-                    "{}: {departments} departments, {rules} rules, version {}: nothing to object to",
-                    loaded.name, policy.version
-                )?,
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(problems) if format == Format::Json => {
-            for problem in problems.0 {
-                writeln!(
-                    out,
-                    "{}",
-                    json!({"code": problem.code, "file": problem.file, "line": problem.line, "column": problem.column,
-                           "message": problem.message, "help": problem.help})
-                )?;
-            }
-            Ok(ExitCode::from(2))
-        }
-        Err(problems) => Err(problems.into()),
-    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -10,6 +10,7 @@ use hinge_schema::Catalogue;
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
 use hinge_stream::{Log, TopicSpec};
+use jiff::Timestamp;
 
 use crate::cli::LogArgs;
 use crate::settings::Settings;
@@ -73,10 +74,25 @@ pub(crate) fn input_topics(settings: &Settings) -> Vec<TopicSpec> {
 /// Creates the topics of the embedded log, which belongs to this folder alone. On Kafka `hinge topics
 /// apply` does that, once, by somebody who may.
 pub(crate) fn prepare_embedded(opened: &Opened, settings: &Settings, policy: &Policy) -> Result<()> {
+    prepare_embedded_inputs(opened, settings)?;
     if opened.embedded {
-        let mut specs = input_topics(settings);
-        specs.extend(output_topics(policy, settings.stream.replication));
+        let specs = output_topics(policy, settings.stream.replication);
         opened.log.topics()?.create(&specs).context("the topics of the embedded log cannot be created")?;
     }
     Ok(())
+}
+
+/// The same for the input topics alone.
+pub(crate) fn prepare_embedded_inputs(opened: &Opened, settings: &Settings) -> Result<()> {
+    if opened.embedded {
+        let specs = input_topics(settings);
+        opened.log.topics()?.create(&specs).context("the topics of the embedded log cannot be created")?;
+    }
+    Ok(())
+}
+
+/// What time it is, asked at the edge of the process.
+#[expect(clippy::disallowed_methods, reason = "ingest is where time enters: the instant is recorded with each event")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }

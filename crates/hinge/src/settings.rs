@@ -1,6 +1,6 @@
 //! What can be set: defaults < file < environment < flags. The defaults file is the documentation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -107,6 +107,11 @@ impl Settings {
         Stream::ALL.map(|stream| self.input_topic(stream).to_owned()).to_vec()
     }
 
+    /// The input topic of each stream.
+    pub(crate) fn topics_by_stream(&self) -> BTreeMap<Stream, String> {
+        Stream::ALL.map(|stream| (stream, self.input_topic(stream).to_owned())).into()
+    }
+
     /// The input topic of a stream.
     pub(crate) fn input_topic(&self, stream: Stream) -> &str {
         match stream {
@@ -150,9 +155,9 @@ impl Settings {
         }
     }
 
-    /// The settings in force, as TOML, to be logged once. There are no secrets among them yet.
+    /// The settings in force on one line, to be logged once. There are no secrets among them yet.
     pub(crate) fn in_force(&self) -> String {
-        toml::to_string(self).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

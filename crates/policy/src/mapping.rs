@@ -19,95 +19,21 @@
 //!
 //! What a mapping means is in `hinge-domain`; reading the rows is for whoever runs it.
 
+mod file;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs;
-use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
 use hinge_domain::{EventMapping, Expression, FactSource, Join, Mapping, ROW, Shape, SharedFact, ZONE};
 use hinge_schema::Catalogue;
 use jiff::tz::TimeZone;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Page, Place, Problems};
 use crate::manifest::known_event_type;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MappingFile {
-    source: Spanned<String>,
-    zone: Spanned<String>,
-    rows: Option<Spanned<String>>,
-    delimiter: Option<Spanned<String>>,
-    #[serde(default)]
-    join: Entries<JoinEntry>,
-    subject: Option<Spanned<String>>,
-    correlationid: Option<Spanned<String>>,
-    #[serde(default)]
-    facts: Entries<Spanned<String>>,
-    events: Spanned<Vec<EventEntry>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JoinEntry {
-    file: Option<Spanned<String>>,
-    key: Spanned<String>,
-    is: Option<Spanned<String>>,
-    #[serde(default)]
-    many: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventEntry {
-    #[serde(rename = "type")]
-    event_type: Spanned<String>,
-    when: Option<Spanned<String>>,
-    id: Spanned<String>,
-    subject: Option<Spanned<String>>,
-    correlationid: Option<Spanned<String>>,
-    time: Spanned<String>,
-    #[serde(default)]
-    facts: Entries<Spanned<String>>,
-}
-
-/// The entries of a YAML mapping in the order of the file, each with the place of its name.
-struct Entries<T>(Vec<(Spanned<String>, T)>);
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
-            type Value = Entries<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("names, each with what it stands for")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder(PhantomData))
-    }
-}
+use file::{Entries, EventEntry, JoinEntry, MappingFile};
 
 /// Reads and checks the mapping in the file `path`.
 pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Problems> {
@@ -148,6 +74,8 @@ struct Shared {
     subject: Option<Arc<Expression>>,
     correlation_id: Option<Arc<Expression>>,
     facts: Vec<SharedFact>,
+    /// The names of the facts, also of those whose expression is wrong.
+    given: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -165,6 +93,7 @@ impl Reader<'_> {
         });
         let shared = Shared {
             facts: facts.collect(),
+            given: shared_facts.iter().map(|(name, _)| name.value.clone()).collect(),
             subject: file.subject.and_then(|subject| self.expression(&subject)).map(Arc::new),
             correlation_id: file.correlationid.and_then(|id| self.expression(&id)).map(Arc::new),
         };
@@ -276,7 +205,7 @@ impl Reader<'_> {
         let time = self.expression(&entry.time);
         let when = entry.when.map(|when| self.expression(&when));
         let shape = known.then(|| self.catalogue.shape(&entry.event_type.value)).flatten();
-        let facts = self.facts(&entry.event_type, shape?, entry.facts, &shared.facts);
+        let facts = self.facts(&entry.event_type, shape?, entry.facts, shared);
         Some(EventMapping {
             shape: Arc::clone(shape?),
             when: when.map_or(Some(None), |when| when.map(Some))?,
@@ -294,31 +223,27 @@ impl Reader<'_> {
         event_type: &Spanned<String>,
         shape: &Shape,
         own: Entries<Spanned<String>>,
-        shared: &[SharedFact],
+        shared: &Shared,
     ) -> Vec<FactSource> {
-        let position_of = |name: &str| shared.iter().position(|fact| *fact.name == *name);
+        let position_of = |name: &str| shared.facts.iter().position(|fact| *fact.name == *name);
         let shared_or_default =
             |name: &str| position_of(name).map_or(FactSource::Default, FactSource::Shared);
         let mut sources: Vec<FactSource> =
             shape.fields.iter().map(|field| shared_or_default(&field.name)).collect();
         // An expression that is wrong is noted already; its fact must not be called missing on top.
-        let mut given = BTreeSet::new();
+        let mut given = shared.given.clone();
         for (name, value) in own.0 {
             let expression = self.expression(&value);
-            match shape.position(&name.value) {
-                Some(position) => {
-                    given.insert(position);
-                    sources[position] = expression.map_or(FactSource::Default, FactSource::Own);
-                }
-                None => {
-                    let message = format!("`{}` has no fact `{}`", shape.event_type, name.value);
-                    self.page.note("fact-unknown", &name, message, &facts_of(shape));
-                }
+            if let Some(position) = shape.position(&name.value) {
+                given.insert(name.value);
+                sources[position] = expression.map_or(FactSource::Default, FactSource::Own);
+            } else {
+                let message = format!("`{}` has no fact `{}`", shape.event_type, name.value);
+                self.page.note("fact-unknown", &name, message, &facts_of(shape));
             }
         }
-        for (position, field) in shape.fields.iter().enumerate() {
-            let missing = matches!(sources[position], FactSource::Default) && !given.contains(&position);
-            if missing && field.default.is_none() {
+        for field in &shape.fields {
+            if field.default.is_none() && !given.contains(field.name.as_ref()) {
                 let message =
                     format!("`{}` needs the fact `{}`, and nothing gives it", shape.event_type, field.name);
                 let help = format!("add `{}:` with an expression under `facts`. {}", field.name, field.doc);

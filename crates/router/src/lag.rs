@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hinge_stream::GroupLag;
-use jiff::Timestamp;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{GaugeVec, IntGaugeVec, Opts};
 
 use crate::ROLE;
+use crate::clock::wall;
 
 /// The last known lag of each partition, as a collector: the seconds go on while a worker stands still.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Collector for GroupLagBoard {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let now = Timestamp::now().as_millisecond();
+        let now = wall().as_millisecond();
         self.seconds.reset();
         self.records.reset();
         for lag in self.shown.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -174,21 +174,21 @@ impl Router {
                 identities = memory.len(), "partition taken up");
             self.memories.insert(place.clone(), memory);
         }
-        self.pulse.ready();
+        self.pulse.set_ready(true);
         Ok(())
     }
 
-    /// Partitions are somebody else's: nothing of what was read from them and not committed is ours any more.
+    /// Partitions are somebody else's: nothing of what was read and not committed is ours any more. (All go
+    /// together, so nothing is left half done in one that stays.)
     fn let_go(&mut self, places: &[TopicPartition]) {
+        self.pulse.set_ready(false);
         for place in places {
-            self.memories.remove(place);
-            self.reached.remove(place);
             tracing::info!(topic = %place.topic, partition = place.partition, "partition let go");
         }
+        self.memories.clear();
         self.tally = Tally::default();
         self.reached.clear();
         self.waiting_since = None;
-        self.memories.values_mut().for_each(Memory::forget);
     }
 
     /// One batch: every record to its outcome, then all of it committed.
@@ -283,7 +283,7 @@ impl Router {
             Committed::Done => {
                 self.rollbacks = 0;
                 self.memories.values_mut().for_each(Memory::keep);
-                self.metrics.publish(&tally, jiff::Timestamp::now());
+                self.metrics.publish(&tally, clock::wall());
                 self.summary.add(&tally);
             }
             Committed::RolledBack => {

@@ -7,7 +7,7 @@ use hinge_domain::{Decision, Verdict};
 use hinge_schema::Code;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, wall};
 use crate::decode::Envelope;
 
 /// The end of a record. A record that is held back until an operator decides comes with a later version.
@@ -107,7 +107,7 @@ impl Tally {
         let Verdict::Emitted(notifications) = &decision.verdict else { return };
         let by_wall = match clock {
             Clock::Wall => decided,
-            Clock::FollowsEvents => Timestamp::now(),
+            Clock::FollowsEvents => wall(),
         };
         self.told.extend(notifications.iter().map(|notification| Told {
             department: Arc::clone(&notification.department),

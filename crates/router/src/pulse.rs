@@ -50,8 +50,8 @@ impl Pulse {
         self.last_beat_millis.store(now, Ordering::Release);
     }
 
-    pub(crate) fn ready(&self) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.beat();
-        self.ready.store(true, Ordering::Release);
+        self.ready.store(ready, Ordering::Release);
     }
 }

@@ -43,6 +43,12 @@ impl ExitCode {
     }
 }
 
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}
+
 /// An error of the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -189,11 +195,11 @@ pub enum Error {
     },
     /// Records that were not read yet are gone from the topic.
     #[error(
-        "records {doing} are gone before they were read (retention, or the topic was made anew); decide with `--start-at` where to go on"
+        "records in {places} are gone before they were read (retention, or the topic was made anew); set the group's position there anew with Kafka's `kafka-consumer-groups --reset-offsets`"
     )]
     DataLoss {
-        /// Where.
-        doing: String,
+        /// The partitions, and the position in each.
+        places: String,
         /// What the client said.
         source: Cause,
     },

@@ -50,7 +50,7 @@ pub struct Limits {
 pub enum Polled {
     /// Partitions that are ours from now on, and where we go on in each.
     Given(Positions),
-    /// Partitions that are no longer ours. What was polled from them and not committed is somebody else's now.
+    /// Partitions that are no longer ours: always all of them, before new ones are given. What was polled from them and not committed is somebody else's now.
     Taken(Vec<TopicPartition>),
     /// Records, in order within each partition; never empty.
     Records(Vec<Record>),
@@ -117,8 +117,8 @@ pub trait Session: Send {
         each: &mut dyn FnMut(Record),
     ) -> Result<(), Error>;
 
-    /// Whether partitions were given at least once and every record readable in those that are ours
-    /// now has been polled.
+    /// Whether partitions were given, none were taken since, and every record readable in them has
+    /// been polled.
     fn at_end(&self) -> bool;
 
     /// How far behind the group is in each partition that is ours.

@@ -1,5 +1,7 @@
 //! The embedded log as a service sees it: what is committed, what is not, and who may do it beside whom.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -218,6 +220,8 @@ fn a_new_folder_may_be_opened_by_many_at_once() {
     assert_eq!(all(&log, "in").len(), 8);
 }
 
+type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
 #[test]
 fn every_shape_of_record_comes_back_as_it_was() {
     let (_folder, log) = new_log();
@@ -226,7 +230,7 @@ fn every_shape_of_record_comes_back_as_it_was() {
         Header { name: "null".into(), value: None },
         Header { name: "empty".into(), value: Some(Vec::new()) },
     ]);
-    let cases: [(Option<&[u8]>, Option<&[u8]>); 4] =
+    let cases: [KeyAndValue<'_>; 4] =
         [(None, None), (Some(b""), Some(b"")), (Some(b"\xff\x00"), Some(&large)), (Some(b"k"), None)];
     let mut appender = log.appender().unwrap();
     for (key, value) in cases {
@@ -432,4 +436,45 @@ fn a_file_that_is_not_ours_is_left_alone() {
     let newer = rusqlite::Connection::open(&file).unwrap();
     newer.execute_batch("PRAGMA user_version = 2;").unwrap();
     assert!(matches!(open(true), Err(Error::DataTooNew { found: 2, known: 1, .. })));
+}
+
+/// Copies `in` to `out`, two for each, until it is killed; see the test below.
+#[test]
+fn the_child_that_is_killed() {
+    let Some(folder) = std::env::var_os("HINGE_TEST_KILLED_IN") else { return };
+    let log = EmbeddedLog::open(Path::new(&folder), Options::default()).unwrap();
+    let (mut session, _) = given(&log);
+    loop {
+        if let Polled::Records(records) = session.poll(&Limits { records: 20, ..SOON }).unwrap() {
+            session.begin().unwrap();
+            for _ in 0..2 * records.len() {
+                session.send(&to("out", "copy")).unwrap();
+            }
+            let next = records.last().unwrap().offset.next();
+            assert_eq!(session.commit(&at(next.0)).unwrap(), Committed::Done);
+        }
+    }
+}
+
+#[test]
+fn a_killed_runner_leaves_whole_transactions_and_no_lock() {
+    let (folder, log) = new_log();
+    append(&log, "in", &vec!["x"; 30_000]);
+    let (mut copied, mut reader) = (0, log.reader().unwrap());
+    let place = TopicPartition::new("out", 0);
+    for _ in 0..5 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_child_that_is_killed"])
+            .env("HINGE_TEST_KILLED_IN", folder.path())
+            .spawn()
+            .unwrap();
+        let more = reader.read(&place, Offset(copied), 1, Duration::from_secs(30)).unwrap();
+        assert!(!more.is_empty(), "the child did nothing");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (session, positions) = given(&log);
+        copied = i64::try_from(all(&log, "out").len()).unwrap();
+        assert_eq!(positions, at(copied / 2));
+        session.close().unwrap();
+    }
 }

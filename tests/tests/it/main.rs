@@ -1,4 +1,7 @@
 //! Everything that is tested across crates or on real parts; one binary, a module for each subject.
 
+mod bad_records;
 mod broker;
 mod house;
+mod scenarios;
+mod kill;

@@ -7,7 +7,17 @@ use hinge_domain::Mapping;
 
 /// What may follow a file's name in the mapping.
 const ENDINGS: &[&str] = &[
-    "", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz",
+    "",
+    ".csv",
+    ".csv.gz",
+    ".tsv",
+    ".tsv.gz",
+    ".jsonl",
+    ".jsonl.gz",
+    ".ndjson",
+    ".ndjson.gz",
+    ".json",
+    ".json.gz",
 ];
 
 /// The files of one run.
@@ -39,7 +49,10 @@ impl Inputs {
         let joins = mapping.joins.iter().map(|join| {
             let file = files.iter().find(|file| is_called(file, &join.file)).cloned();
             file.with_context(|| {
-                format!("the mapping looks up rows of `{0}`; give that file too, such as `{0}.csv`", join.file)
+                format!(
+                    "the mapping looks up rows of `{0}`; give that file too, such as `{0}.csv`",
+                    join.file
+                )
             })
         });
         let joins: Vec<PathBuf> = joins.collect::<Result<_>>()?;
@@ -48,14 +61,6 @@ impl Inputs {
             bail!("every file given is looked up by the mapping; give the file whose rows it maps too");
         }
         Ok(Self { rows, joins })
-    }
-
-    /// All files, each once.
-    pub(super) fn all(&self) -> Vec<&Path> {
-        let mut all: Vec<&Path> = self.rows.iter().chain(&self.joins).map(PathBuf::as_path).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
     }
 }
 
@@ -98,7 +103,8 @@ mod tests {
     fn files_are_found_by_name_whatever_they_are_packed_in() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let found = |rows: &str| Inputs::in_folder(&mapping(rows), folder.path()).map_err(|why| why.to_string());
+        let found =
+            |rows: &str| Inputs::in_folder(&mapping(rows), folder.path()).map_err(|why| why.to_string());
         assert!(found("rows: orders").unwrap_err().contains("no file"));
         fs::write(path("orders.csv.gz"), "").unwrap();
         fs::write(path("customers.jsonl"), "").unwrap();
@@ -117,7 +123,7 @@ mod tests {
         };
         let inputs = among(&["a/march.csv", "a/customers.csv.gz", "a/april.csv"]).unwrap();
         assert_eq!(inputs.rows, [PathBuf::from("a/march.csv"), "a/april.csv".into()]);
-        assert_eq!(inputs.all().len(), 3);
+        assert_eq!(inputs.joins, [PathBuf::from("a/customers.csv.gz")]);
         assert!(among(&["march.csv"]).unwrap_err().contains("`customers.csv`"));
         assert!(among(&["customers.csv"]).unwrap_err().contains("whose rows"));
     }

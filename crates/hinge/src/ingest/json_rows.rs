@@ -18,7 +18,9 @@ impl JsonRows {
     /// Rows of JSON lines; one large JSON list is refused.
     pub(super) fn new(mut lines: Lines) -> Result<Self> {
         if lines.first_byte() == Some(b'[') {
-            bail!("it is one JSON list, and JSON lines are read: one object a line; `jq -c '.[]' FILE` makes them");
+            bail!(
+                "it is one JSON list, and JSON lines are read: one object a line; `jq -c '.[]' FILE` makes them"
+            );
         }
         Ok(Self { lines })
     }

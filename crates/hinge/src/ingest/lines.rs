@@ -169,8 +169,9 @@ mod tests {
 
     #[test]
     fn where_a_packed_file_breaks_off_its_last_line_is_not_taken_for_whole() {
-        let text: String = (0..2_000).map(|number| format!("{number},{}\n", number * 7919 % 1000)).collect();
-        let whole = gzip(&text);
+        let rows: Vec<String> =
+            (0..2_000).map(|number| format!("{number},{}", number * 7919 % 1000)).collect();
+        let whole = gzip(&rows.join("\n"));
         let lines = lines(&whole[..whole.len() / 2]);
         let (last, before) = lines.split_last().unwrap();
         assert!(matches!(last.broken, Some(Broken::CutOff(_))), "{last:?}");

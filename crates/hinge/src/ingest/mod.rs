@@ -61,7 +61,7 @@ pub(crate) struct IngestArgs {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Write events in the order of the rows; else they are sorted by time before the first is written
+    /// Write events in the order of the rows; else they are sorted by time first, beyond 256 MiB in temporary files
     #[arg(long)]
     pub(crate) unsorted: bool,
 
@@ -135,14 +135,13 @@ pub(crate) fn run(
         dry_run: options.args.dry_run,
     };
     let mut outlet = Outlet::open(log, &writing)?;
-    let progress = progress_over(&inputs);
-    let joined = ingest.join(&inputs, &progress)?;
+    ingest.join(&inputs)?;
     for path in &inputs.rows {
-        ingest.read(path, &joined, &progress, &mut outlet)?;
+        ingest.read(path, &mut outlet)?;
     }
-    progress.finish_and_clear();
+    ingest.progress.finish_and_clear();
     outlet.finish()?;
-    let summary = ingest.summary(&joined)?;
+    let summary = ingest.summary()?;
     summary.write(options.format, out)?;
     Ok(summary)
 }
@@ -152,7 +151,11 @@ struct Ingest<'a> {
     options: &'a Options<'a>,
     mapping: &'a Mapping,
     catalogue: &'a Catalogue,
+    progress: ProgressBar,
     rejects: Rejects,
+    /// The rows of the joined files, in the mapping's order.
+    joined: Vec<Joined>,
+    /// How many rows were read.
     rows: u64,
     /// Events, by the position of their kind in the mapping's order of event types.
     counts: Vec<EventCount>,
@@ -161,13 +164,18 @@ struct Ingest<'a> {
 }
 
 impl<'a> Ingest<'a> {
-    #[expect(clippy::too_many_arguments, reason = "called once, with what `run` has just prepared")]
-    fn new(options: &'a Options<'a>, mapping: &'a Mapping, catalogue: &'a Catalogue, inputs: &Inputs) -> Self {
+    fn new(
+        options: &'a Options<'a>,
+        mapping: &'a Mapping,
+        catalogue: &'a Catalogue,
+        inputs: &Inputs,
+    ) -> Self {
         let mut counts: Vec<EventCount> = Vec::new();
         for event in &mapping.events {
             if !counts.iter().any(|count| count.event_type == event.shape.event_type) {
                 let stream = event.shape.stream;
-                let topic = options.topics.get(&stream).cloned().unwrap_or_else(|| format!("{stream}.events"));
+                let topic =
+                    options.topics.get(&stream).cloned().unwrap_or_else(|| format!("{stream}.events"));
                 counts.push(EventCount { event_type: event.shape.event_type.clone(), topic, count: 0 });
             }
         }
@@ -176,7 +184,9 @@ impl<'a> Ingest<'a> {
             options,
             mapping,
             catalogue,
+            progress: progress_over(inputs),
             rejects: Rejects::new(rejects),
+            joined: Vec::new(),
             rows: 0,
             counts,
             found: vec![Cell::new(0); mapping.joins.len()],
@@ -195,27 +205,23 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    fn join(&mut self, inputs: &Inputs, progress: &ProgressBar) -> Result<Vec<Joined>> {
-        let joins = self.mapping.joins.iter().zip(&inputs.joins);
-        joins.map(|(join, path)| Joined::read((self.mapping, join), path, progress, &mut self.rejects)).collect()
+    fn join(&mut self, inputs: &Inputs) -> Result<()> {
+        for (join, path) in self.mapping.joins.iter().zip(&inputs.joins) {
+            let joined = Joined::read((self.mapping, join), path, &self.progress, &mut self.rejects)?;
+            self.joined.push(joined);
+        }
+        Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a file, what belongs to its rows, and where both ends are shown")]
-    fn read(
-        &mut self,
-        path: &Path,
-        joined: &[Joined],
-        progress: &ProgressBar,
-        outlet: &mut Outlet,
-    ) -> Result<()> {
-        let mut rows = Rows::open(path, self.mapping.delimiter, progress)?;
+    fn read(&mut self, path: &Path, outlet: &mut Outlet) -> Result<()> {
+        let mut rows = Rows::open(path, self.mapping.delimiter, &self.progress)?;
         if rows.is_empty() {
             self.rejects.unreadable(path, 1, BadRow::new("the file is empty", &[]))?;
         }
         while let Some(numbered) = rows.next() {
             self.rows += 1;
             match numbered.row {
-                Ok(row) => match self.records(&row, joined) {
+                Ok(row) => match self.records(&row) {
                     Ok(records) => records.into_iter().try_for_each(|record| self.write(record, outlet))?,
                     Err(reason) => self.rejects.row(path, numbered.line, &reason, row)?,
                 },
@@ -226,9 +232,9 @@ impl<'a> Ingest<'a> {
     }
 
     /// The records of a row, with the position of each one's event type; all of them or none.
-    fn records(&self, row: &Row, joined: &[Joined]) -> Result<Vec<(usize, Packed)>, String> {
+    fn records(&self, row: &Row) -> Result<Vec<(usize, Packed)>, String> {
         let lookup = |position: usize, key: &str| {
-            let rows = joined[position].get(key);
+            let rows = self.joined[position].get(key);
             if !rows.is_empty() {
                 self.found[position].update(|found| found + 1);
             }
@@ -265,8 +271,8 @@ impl<'a> Ingest<'a> {
         Ok(())
     }
 
-    fn summary(mut self, joined: &[Joined]) -> Result<Summary> {
-        let joins = self.mapping.joins.iter().zip(joined).zip(&self.found);
+    fn summary(mut self) -> Result<Summary> {
+        let joins = self.mapping.joins.iter().zip(&self.joined).zip(&self.found);
         let joins = joins.map(|((join, joined), found)| JoinCount {
             name: join.name.clone(),
             rows: joined.rows,

@@ -74,7 +74,8 @@ impl Outlet {
     }
 }
 
-const NO_ROOM: &str = "cannot sort in a temporary file; make room, set TMPDIR, or write in the file's order with `--unsorted`";
+const NO_ROOM: &str =
+    "cannot sort in a temporary file; make room, set TMPDIR, or write in the file's order with `--unsorted`";
 
 fn append(appender: &mut dyn Appender, record: &Packed) -> Result<()> {
     let unpacked = record.unpack().map_err(io::Error::other)?;

@@ -40,7 +40,13 @@ impl Rejects {
 
     /// A row that was read but says nothing that could be an event.
     pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: Row) -> Result<()> {
-        self.add(&Reject { file: &file.to_string_lossy(), line, reason, row: Some(Value::Record(row)), text: None })
+        self.add(&Reject {
+            file: &file.to_string_lossy(),
+            line,
+            reason,
+            row: Some(Value::Record(row)),
+            text: None,
+        })
     }
 
     /// Text that is no row.
@@ -69,12 +75,20 @@ impl Rejects {
     fn add(&mut self, reject: &Reject<'_>) -> Result<()> {
         self.count += 1;
         self.first.get_or_insert_with(|| format!("{}:{}", reject.file, reject.line));
-        let failed = || format!("cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere", self.path.display());
+        let failed = || {
+            format!(
+                "cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere",
+                self.path.display()
+            )
+        };
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(BufWriter::new(create(&self.path).with_context(failed)?)),
         };
-        serde_json::to_writer(&mut *file, reject).map_err(std::io::Error::from).and_then(|()| file.write_all(b"\n")).with_context(failed)
+        serde_json::to_writer(&mut *file, reject)
+            .map_err(std::io::Error::from)
+            .and_then(|()| file.write_all(b"\n"))
+            .with_context(failed)
     }
 }
 

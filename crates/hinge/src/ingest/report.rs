@@ -77,7 +77,7 @@ impl Summary {
         }
         table.add_row(["", "sum", &self.event_count().to_string()]);
         writeln!(out, "{table}\n")?;
-        writeln!(out, "{} rows mapped, {} rejected", self.rows, self.rejected)?;
+        writeln!(out, "{} rows read, {} rejected", self.rows, self.rejected)?;
         for join in &self.joins {
             writeln!(out, "{} rows of `{}`, found for {} of the rows", join.rows, join.name, join.found)?;
         }

@@ -51,7 +51,7 @@ pub(super) struct Rows {
 }
 
 enum Format {
-    Csv(CsvRows),
+    Csv(Box<CsvRows>),
     Json(JsonRows),
     /// Nothing at all, not even names of columns.
     Empty,
@@ -70,7 +70,8 @@ impl Rows {
         let format = if is_json {
             JsonRows::new(lines).map(Format::Json)
         } else {
-            CsvRows::new(lines, delimiter).map(|rows| rows.map_or(Format::Empty, Format::Csv))
+            CsvRows::new(lines, delimiter)
+                .map(|rows| rows.map_or(Format::Empty, |rows| Format::Csv(Box::new(rows))))
         };
         let format = format.with_context(|| format!("`{}` cannot be read", path.display()))?;
         Ok(Self { path: path.to_owned(), format })
@@ -174,20 +175,43 @@ mod tests {
                     "5: a=7 b=8".into(),
                 ],
             ),
-            ("a,b\n\"1\"x,2\n3,4\n", vec![
-                "2! something follows a closing quote in its cell".into(),
-                "3: a=3 b=4".into(),
-            ]),
-            ("a,b\n1\n3,4,5\n6,7\n", vec![
-                "2! it has 1 cells, the header has 2".into(),
-                "3! it has 3 cells, the header has 2".into(),
-                "4: a=6 b=7".into(),
-            ]),
+            (
+                "a,b\n\"1\"x,2\n3,4\n",
+                vec!["2! something follows a closing quote in its cell".into(), "3: a=3 b=4".into()],
+            ),
+            (
+                "a,b\n1\n3,4,5\n6,7\n",
+                vec![
+                    "2! it has 1 cells, the header has 2".into(),
+                    "3! it has 3 cells, the header has 2".into(),
+                    "4: a=6 b=7".into(),
+                ],
+            ),
         ] {
             assert_eq!(rows("orders.csv", content.as_bytes()), expected, "{content:?}");
         }
+        let return_inside = rows("orders.csv", b"a,b\n1,2\r3,4\n5,6\n");
+        assert!(
+            return_inside[0].contains("a carriage return") && return_inside.len() == 2,
+            "{return_inside:?}"
+        );
         let latin = rows("orders.csv", b"a,b\nZ\xfcrich,2\n3,4\n");
         assert!(latin[0].starts_with("2! it is not UTF-8") && latin[1] == "3: a=3 b=4", "{latin:?}");
+    }
+
+    #[test]
+    fn whatever_the_bytes_reading_goes_on_to_the_end() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..300 {
+            let alphabet = b"\"\"\",,\n\n\r{}:ab1 \xff\xe9";
+            let noise: Vec<u8> = (0..200).map(|_| alphabet[random.usize(..alphabet.len())]).collect();
+            for (name, head) in [("orders.csv", &b"a,b\n"[..]), ("orders.jsonl", b"{}\n")] {
+                let content = [head, &noise, b"\n1,2\n{\"a\": 1}"].concat();
+                let read = rows(name, &content);
+                let last = content.split(|byte| *byte == b'\n').count();
+                assert!(read.last().unwrap().starts_with(&last.to_string()), "{content:?} {read:?}");
+            }
+        }
     }
 
     #[test]

@@ -159,8 +159,8 @@ mod tests {
             assert_eq!(sorter.count(), 500);
             let on_disk = sorter.runs.len();
             assert_eq!(on_disk > 0, memory < MEMORY_BYTES, "in {memory} bytes");
-            let mut sorted = sorter.sorted().unwrap();
-            let given: Vec<Packed> = std::iter::from_fn(|| sorted.next().unwrap()).collect();
+            let mut merged = sorter.sorted().unwrap();
+            let given: Vec<Packed> = std::iter::from_fn(|| merged.next().unwrap()).collect();
             assert!(given == expected, "in {memory} bytes");
         }
     }

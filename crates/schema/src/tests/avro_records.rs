@@ -2,7 +2,7 @@
 
 use super::samples::samples;
 use super::{assert_rejected, decode, headers};
-use crate::{Code, MAX_BODY_BYTES};
+use crate::{Catalogue, Code, MAX_BODY_BYTES};
 
 /// What an attacker or a broken producer puts where `order.placed` is expected: its data starts with the
 /// bytes of `value`, then the text `currency`.
@@ -115,6 +115,17 @@ fn values_outside_their_kind_are_rejected_with_their_path() {
         let result = decode(&headers("order.placed", "application/avro"), body);
         assert_rejected("money with too many digits", result, Code::DataInvalid, "`value`: ");
     }
+}
+
+#[test]
+fn the_fingerprint_of_the_rust_library_is_understood_too() {
+    let catalogue = Catalogue::builtin();
+    let [by_specification, by_library] = catalogue.newest_writer("order.placed").unwrap().1.fingerprints();
+    assert_ne!(by_specification, by_library, "the library has learnt the specification: drop the second");
+    let (placed, mut renamed) = (placed(), placed());
+    renamed[2..10].copy_from_slice(&by_library);
+    let facts = |body| decode(&headers("order.placed", "application/avro"), body).unwrap().event.facts;
+    assert_eq!(facts(placed), facts(renamed));
 }
 
 #[test]

@@ -43,7 +43,9 @@ struct Partition {
 #[derive(Debug, Default)]
 pub(super) struct Assignment {
     partitions: Vec<Partition>,
-    was_given: bool,
+    /// Whether the group gave us these and has not taken any back since: in between, what is ours is
+    /// not known, and there is no end.
+    is_settled: bool,
     /// Where the last record belonged: the next one most likely does too.
     latest: usize,
     /// Records dropped because they came from before our position.
@@ -52,7 +54,7 @@ pub(super) struct Assignment {
 
 impl Assignment {
     pub(super) fn give(&mut self, given: Vec<GivenPartition>) {
-        self.was_given = true;
+        self.is_settled = true;
         self.latest = 0;
         let partition = |given: GivenPartition| Partition {
             place: given.place,
@@ -67,6 +69,7 @@ impl Assignment {
     }
 
     pub(super) fn take(&mut self, taken: &[TopicPartition]) {
+        self.is_settled = false;
         self.partitions.retain(|partition| !taken.contains(&partition.place));
         self.latest = 0;
     }
@@ -156,7 +159,7 @@ impl Assignment {
     }
 
     pub(super) fn at_end(&self) -> bool {
-        self.was_given && self.partitions.iter().all(|partition| partition.at_end)
+        self.is_settled && self.partitions.iter().all(|partition| partition.at_end)
     }
 
     pub(super) fn lag(&self) -> Vec<GroupLag> {
@@ -217,6 +220,10 @@ mod tests {
         assert!(alone.at_end());
         alone.accept(("a", 1), Offset(10), THEN);
         assert!(!alone.at_end());
+        alone.take(&[TopicPartition::new("a", 0), TopicPartition::new("a", 1)]);
+        assert!(!alone.at_end(), "what is ours now is not known yet");
+        alone.give(Vec::new());
+        assert!(alone.at_end(), "others have everything");
 
         let mut shared = given(&[("a", 0), ("b", 0)]);
         shared.end_of(0);

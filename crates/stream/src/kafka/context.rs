@@ -2,7 +2,7 @@
 //! values that the thread which polls picks up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::TopicPartitionList;
@@ -156,17 +156,29 @@ pub(super) struct Happened {
 pub(super) struct WorkerContext {
     pub(super) ear: Ear,
     beginning: Beginning,
+    is_leaving: AtomicBool,
     happened: Mutex<Happened>,
 }
 
 impl WorkerContext {
     pub(super) fn new(beginning: Beginning) -> Self {
-        Self { ear: Ear::default(), beginning, happened: Mutex::default() }
+        Self {
+            ear: Ear::default(),
+            beginning,
+            is_leaving: AtomicBool::new(false),
+            happened: Mutex::default(),
+        }
     }
 
     /// What happened since the last call, but for all group events after the first.
     pub(super) fn happened(&self) -> MutexGuard<'_, Happened> {
         lock(&self.happened)
+    }
+
+    /// From now on partitions are not taken up any more: asking where to go on in them would only
+    /// hold up the leaving.
+    pub(super) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
     }
 
     fn give(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), Error> {
@@ -218,7 +230,14 @@ impl ConsumerContext for WorkerContext {
     /// or unassign.
     fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let outcome = match event {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.give(consumer, list),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+                if !self.is_leaving.load(Ordering::Relaxed) =>
+            {
+                self.give(consumer, list)
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                consumer.unassign().map_err(|error| unknown("leaving the group", error))
+            }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 if consumer.assignment_lost() {
                     tracing::warn!("partitions were lost: the group went on without this worker");

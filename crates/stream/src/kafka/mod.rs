@@ -1,9 +1,9 @@
 //! The log on Kafka brokers, through librdkafka: exactly once within Kafka.
 //!
 //! A worker is one thread with one consumer and one transactional producer under a stable id. What
-//! librdkafka reports from elsewhere becomes a value that this thread picks up ([`context`]); what an
-//! error means is decided in one place ([`classify`]); where we are in each partition is ours to know
-//! ([`assignment`]).
+//! librdkafka reports from elsewhere becomes a value that this thread picks up (`context.rs`); what an
+//! error means is decided in one place (`classify.rs`); where we are in each partition is ours to know
+//! (`assignment.rs`).
 //!
 //! Where to go next: `session.rs` (the worker), `transaction.rs` (ending a transaction for certain),
 //! `start.rs` (where a worker goes on).

@@ -14,7 +14,7 @@ use super::context::{GroupEvent, WorkerContext};
 use super::deadline::Deadline;
 use super::incoming::{self, PartitionReader, Step};
 use super::start::{self, Beginning};
-use super::transaction::{Ended, Offsets, TransactionalProducer};
+use super::transaction::{BATCH, Ended, Offsets, TransactionalProducer};
 use super::{Settings, config};
 use crate::{
     Committed, Error, GroupLag, Limits, Offset, Outgoing, Polled, Positions, Record, Session, SessionOptions,
@@ -160,7 +160,7 @@ impl KafkaSession {
             .map(|(place, next)| format!("`{place}` from {next} on"))
             .collect();
         let places = if gone.is_empty() { "one of our partitions".to_owned() } else { gone.join(", ") };
-        Error::DataLoss { doing: format!("in {places}"), source: error.into() }
+        Error::DataLoss { places, source: error.into() }
     }
 
     /// What the group did, if the caller has not heard of it yet.
@@ -178,6 +178,7 @@ impl KafkaSession {
                     return Ok(Some(Polled::Given(positions)));
                 }
                 GroupEvent::Taken(taken) => {
+                    // Also of nothing: until we are given something again, what is ours is not known.
                     self.assignment.take(&taken);
                     if !taken.is_empty() {
                         return Ok(Some(Polled::Taken(taken)));
@@ -229,8 +230,8 @@ impl KafkaSession {
             return Ok(Committed::Done);
         }
         if is_done {
-            let doing = "committing outputs without a step forward".to_owned();
-            return Err(Error::TimedOut { doing, waited: REWIND, source: None });
+            let doing = "committing outputs alone (nobody knows whether they are in the log)".to_owned();
+            return Err(Error::TimedOut { doing, waited: BATCH, source: None });
         }
         Ok(Committed::RolledBack)
     }
@@ -285,6 +286,12 @@ impl KafkaSession {
     }
 }
 
+impl Drop for KafkaSession {
+    fn drop(&mut self) {
+        self.consumer.context().leave();
+    }
+}
+
 fn unknown(doing: &str, error: KafkaError) -> Error {
     Error::Unclassified { doing: doing.to_owned(), source: error.into() }
 }
@@ -306,7 +313,8 @@ impl Session for KafkaSession {
             } else {
                 !is_full && self.step(Duration::ZERO)?
             };
-            if more {
+            // Errors that pass by themselves may keep coming, and nobody waits for ever.
+            if more && !(self.batch.is_empty() && deadline.is_over()) {
                 continue;
             }
             // An event may have come with nothing else; it goes before the records that it concerns.
@@ -425,6 +433,7 @@ impl Session for KafkaSession {
         if self.is_open {
             self.producer.abort()?;
         }
+        self.consumer.context().leave();
         // A static member keeps its seat for its successor.
         if !self.settings.static_membership {
             self.consumer.unsubscribe();

@@ -21,7 +21,11 @@ use crate::{Error, Outgoing};
 /// The ladder of patience; each is less than the next, and all less than the 15 s after which a
 /// broker ends a transaction by itself.
 const SLICE: Duration = Duration::from_secs(2);
-const BATCH: Duration = Duration::from_secs(12);
+pub(super) const BATCH: Duration = Duration::from_secs(12);
+
+/// A transaction this old may have been ended by the broker, which then answers as if another
+/// producer had taken over our id.
+const TOO_OLD: Duration = Duration::from_secs(14);
 
 /// Aborting on this producer waits for its whole timeout while deliveries are outstanding, since they
 /// have to be polled in between.
@@ -63,6 +67,7 @@ pub(super) struct TransactionalProducer {
     id: String,
     producer: BaseProducer<DeliveryContext>,
     sent: u64,
+    begun_at: Instant,
     committed_at: Option<Instant>,
     /// What the last failed delivery was, for the operator.
     pub(super) delivery_failure: Option<(String, KafkaError)>,
@@ -72,7 +77,8 @@ impl TransactionalProducer {
     /// Makes the producer. [`TransactionalProducer::take_over`] has to follow.
     pub(super) fn new(config: ClientConfig, id: String) -> Result<Self, Error> {
         let producer = create(&config)?;
-        Ok(Self { config, id, producer, sent: 0, committed_at: None, delivery_failure: None })
+        let begun_at = Instant::now();
+        Ok(Self { config, id, producer, sent: 0, begun_at, committed_at: None, delivery_failure: None })
     }
 
     pub(super) fn client(&self) -> &BaseProducer<DeliveryContext> {
@@ -117,6 +123,7 @@ impl TransactionalProducer {
         // Reports of records that were purged by an abort.
         drop(self.producer.context().take());
         self.sent = 0;
+        self.begun_at = Instant::now();
         self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))
     }
 
@@ -197,6 +204,7 @@ impl TransactionalProducer {
             match self.class(&error) {
                 Class::Retriable if !deadline.is_over() => sleep(DRAIN_STEP),
                 Class::Retriable | Class::Abortable => return Ok(Ended::Unknown),
+                Class::Fenced if self.is_too_old() => return Ok(Ended::Unknown),
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
@@ -239,6 +247,7 @@ impl TransactionalProducer {
             let Err(error) = call(deadline.slice(SLICE)) else { return Ok(None) };
             self.producer.poll(Duration::ZERO);
             match self.class(&error) {
+                Class::Fenced if self.is_too_old() => return Ok(Some(Unfinished::TooLate)),
                 Class::Retriable if deadline.is_over() => {
                     tracing::warn!(%error, doing, "did not end in time");
                     return Ok(Some(Unfinished::TooLate));
@@ -254,6 +263,10 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, doing, error)),
             }
         }
+    }
+
+    fn is_too_old(&self) -> bool {
+        self.begun_at.elapsed() >= TOO_OLD
     }
 
     fn class(&self, error: &KafkaError) -> Class {

@@ -10,7 +10,7 @@ use hinge_stream::{
 };
 use tempfile::TempDir;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const STEP: Limits = Limits { records: 10_000, bytes: 8 << 20, wait: Duration::from_millis(200) };
 
 /// A log, and topics in it that nobody else uses.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hinge_stream::kafka::{KafkaLog, Settings};
 use hinge_stream::{
-    Committed, Error, ExitCode, Headers, Log, Offset, Outgoing, Polled, Positions, SessionOptions, StartAt,
+    Committed, ExitCode, Headers, Log, Offset, Outgoing, Polled, Positions, SessionOptions, StartAt,
+    TopicSpec,
 };
 
 use crate::backends::{STEP, after, brokers, given, kafka, next, only, to, until, values};
@@ -196,4 +197,64 @@ fn the_ends_of_several_topics_are_told_apart() {
     until(&mut *session, |polled| matches!(polled, Polled::Idle).then_some(()));
     assert!(session.lag().iter().all(|lag| lag.at_end));
     session.close().unwrap();
+}
+
+#[test]
+fn a_position_outside_what_is_there_is_an_error_that_names_the_place() {
+    let Some(place) = kafka() else { return };
+    place.append("in", &["a"]);
+    let (mut session, _) = place.session();
+    let nowhere = only(place.partition("in"), Offset(1_000));
+    assert_eq!(session.commit(&nowhere).unwrap(), Committed::Done);
+    session.close().unwrap();
+    let (mut session, positions) = place.session();
+    assert_eq!(positions, nowhere);
+    let error = loop {
+        match session.poll(&STEP) {
+            Ok(polled) => assert!(matches!(polled, Polled::Idle), "{polled:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code(), "data-loss", "{error:?}");
+    assert!(error.to_string().contains(&format!("`{}/0` from 1000 on", place.name("in"))), "{error}");
+    session.close().unwrap();
+}
+
+#[test]
+fn records_that_the_brokers_refuse_are_reported_and_not_tried_for_ever() {
+    let Some(place) = kafka() else { return };
+    let narrow = TopicSpec {
+        name: place.name("narrow"),
+        partitions: 1,
+        replication: 1,
+        settings: vec![("max.message.bytes".to_owned(), "500".to_owned())],
+    };
+    place.log.topics().unwrap().create(std::slice::from_ref(&narrow)).unwrap();
+    place.append("in", &["a"]);
+    // What lz4 cannot make small.
+    let mut state = 1_u32;
+    let wide: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + u8::try_from((state >> 16) % 89).unwrap())
+    })
+    .take(2_000)
+    .collect();
+    let (mut session, _) = place.session();
+    let error = loop {
+        let records = next(&mut *session, 1);
+        session.begin().unwrap();
+        session.send(&to(&narrow.name, &wide)).unwrap();
+        match session.commit(&after(&records)) {
+            Ok(committed) => assert_eq!(committed, Committed::RolledBack),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains(&narrow.name), "{error}");
+    session.close().unwrap();
+    assert!(place.all("narrow").is_empty());
+
+    let mut appender = place.log.appender().unwrap();
+    appender.append(&to(&narrow.name, "fits")).unwrap();
+    appender.append(&to(&narrow.name, &wide)).unwrap();
+    assert_eq!(appender.flush().unwrap_err().code(), "not-delivered");
 }

@@ -217,3 +217,6 @@ fn text_of(
 fn plain_text(event: &Event) -> Rendered {
     Rendered { title: format!("{} {}", event.event_type(), event.subject), body: String::new() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! A mapping's YAML as it is written: names, places, nothing checked yet.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MappingFile {
+    pub(super) source: Spanned<String>,
+    pub(super) zone: Spanned<String>,
+    pub(super) rows: Option<Spanned<String>>,
+    pub(super) delimiter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) join: Entries<JoinEntry>,
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) correlationid: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) facts: Entries<Spanned<String>>,
+    pub(super) events: Spanned<Vec<EventEntry>>,
+}
+
+/// What stands under a name in `join:`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JoinEntry {
+    pub(super) file: Option<Spanned<String>>,
+    pub(super) key: Spanned<String>,
+    pub(super) is: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) many: bool,
+}
+
+/// What stands under `events:`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventEntry {
+    #[serde(rename = "type")]
+    pub(super) event_type: Spanned<String>,
+    pub(super) when: Option<Spanned<String>>,
+    pub(super) id: Spanned<String>,
+    pub(super) subject: Option<Spanned<String>>,
+    pub(super) correlationid: Option<Spanned<String>>,
+    pub(super) time: Spanned<String>,
+    #[serde(default)]
+    pub(super) facts: Entries<Spanned<String>>,
+}
+
+/// The entries of a YAML mapping in the order of the file, each with the place of its name.
+pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, T)>);
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names, each with what it stands for")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}

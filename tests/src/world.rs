@@ -1,0 +1,188 @@
+//! A small world: one log of either backend, a policy, and a router that can be started, ended and started again.
+//!
+//! The same scenario runs in a world on the embedded log and in one on Kafka. Inputs and the group of each
+//! world have names of their own; the topics that Hinge writes are fixed, so on a broker that several
+//! worlds share only what was written since the world began is read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hinge_domain::{Policy, Window};
+use hinge_router::{Clock, Metrics, Parts, Pulse, Router, Settings, Summary, output_topics};
+use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
+use hinge_stream::embedded::{EmbeddedLog, Options};
+use hinge_stream::kafka::KafkaLog;
+use hinge_stream::{Log, Offset, Outgoing, Record, SessionOptions, StartAt, TopicPartition, TopicSpec};
+use prometheus::Registry;
+use tempfile::TempDir;
+
+use crate::kafka::{Broker, unique_topic};
+
+/// One record to be written into a world, as a system outside would.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its body.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Worlds on a broker share the topics that Hinge writes, so there is one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+enum Place {
+    Folder { _folder: TempDir },
+    Broker { _turn: MutexGuard<'static, ()> },
+}
+
+/// A log, a policy and a group.
+pub struct World {
+    log: Box<dyn Log>,
+    policy: Arc<Policy>,
+    catalogue: Catalogue,
+    input: String,
+    group: String,
+    began: BTreeMap<TopicPartition, Offset>,
+    window: Window,
+    clock: Clock,
+    // Both go with the world: the folder, or the turn on the broker.
+    _place: Place,
+}
+
+impl World {
+    /// A world on an embedded log of its own.
+    pub fn embedded(policy: Arc<Policy>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = EmbeddedLog::open(folder.path(), Options::default()).expect("an empty folder takes a log");
+        Self::new(Box::new(log), policy, Place::Folder { _folder: folder })
+    }
+
+    /// A world on a Kafka broker.
+    pub fn kafka(policy: Arc<Policy>, broker: &Broker) -> Self {
+        let log = KafkaLog::connect(hinge_stream::kafka::Settings::new(broker.address())).expect("the broker answers");
+        // A test that failed leaves nothing behind that the next one would mind.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::new(Box::new(log), policy, Place::Broker { _turn: turn })
+    }
+
+    fn new(log: Box<dyn Log>, policy: Arc<Policy>, place: Place) -> Self {
+        let input = unique_topic("scenario");
+        let mut specs = output_topics(&policy, 1);
+        specs.push(TopicSpec { name: input.clone(), partitions: 2, replication: 1, settings: Vec::new() });
+        log.topics().and_then(|mut topics| topics.create(&specs)).expect("topics can be created");
+        let mut reader = log.reader().expect("the log can be read");
+        let ends = specs.iter().flat_map(|spec| reader.bounds(&spec.name).expect("a created topic has bounds"));
+        let began = ends.map(|(place, _, end)| (place, end)).collect();
+        let group = format!("group-{input}");
+        let catalogue = Catalogue::builtin();
+        let (window, clock) = (Window::default(), Clock::Wall);
+        Self { log, policy, catalogue, input, group, began, window, clock, _place: place }
+    }
+
+    /// The distance within which a repetition is recognised, from now on.
+    pub fn with_window(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Whose time it is, from now on.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The catalogue that this world speaks.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Writes records into the input topic.
+    pub fn write(&self, inputs: &[Input]) {
+        let mut appender = self.log.appender().expect("the log can be written");
+        for input in inputs {
+            let headers: Vec<(&str, &[u8])> =
+                input.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+            let record = Outgoing {
+                topic: &self.input,
+                key: input.key.as_deref(),
+                value: input.value.as_deref(),
+                headers: &headers,
+                carried: None,
+                timestamp: None,
+            };
+            appender.append(&record).expect("the record is accepted");
+        }
+        appender.flush().expect("the records arrive");
+    }
+
+    /// Starts a router, lets it handle everything there is, and ends it.
+    pub fn drain(&self) -> Summary {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry, &self.policy, std::slice::from_ref(&self.input));
+        let options = SessionOptions {
+            group: self.group.clone(),
+            instance: "0".into(),
+            topics: vec![self.input.clone()],
+            start_at: Some(StartAt::Earliest),
+        };
+        let mut settings = Settings { drain: true, clock: self.clock, ..Settings::default() };
+        settings.windows.insert(self.input.clone(), self.window);
+        let router = Router::new(Parts {
+            session: self.log.session(&options).expect("the group has a free seat"),
+            policy: Arc::clone(&self.policy),
+            catalogue: self.catalogue.clone(),
+            settings,
+            metrics: metrics.expect("the registry is empty"),
+            pulse: Arc::new(Pulse::default()),
+        });
+        let summary = router.run().expect("the router ends well");
+        assert_eq!(summary.records(), counted(&registry), "the metric counts what was committed");
+        summary
+    }
+
+    /// What the departments were told, in the order of each topic.
+    pub fn notifications(&self) -> Vec<NotificationRecord> {
+        let topics = self.policy.departments.iter().map(|department| Policy::topic_of(&department.name));
+        let records: Vec<Record> = topics.flat_map(|topic| self.records(&topic)).collect();
+        records.iter().map(|record| notification(record).notification).collect()
+    }
+
+    /// The records that a topic got since the world began.
+    pub fn records(&self, topic: &str) -> Vec<Record> {
+        let mut reader = self.log.reader().expect("the log can be read");
+        let mut found = Vec::new();
+        for (place, _, _) in reader.bounds(topic).expect("the topic is there") {
+            let mut next = self.began.get(&place).copied().unwrap_or(Offset::ZERO);
+            loop {
+                let records = reader.read(&place, next, 1000, Duration::from_millis(200)).expect("readable");
+                match records.last() {
+                    Some(last) => next = last.offset.next(),
+                    None if reader.at_end(&place) => break,
+                    None => {}
+                }
+                found.extend(records);
+            }
+        }
+        found
+    }
+}
+
+fn notification(record: &Record) -> hinge_schema::ReadNotification {
+    let value = record.value.as_deref().expect("a notification has a body");
+    let read = decode_notification(value).expect("a notification can be read back");
+    assert_eq!(record.key.as_deref(), Some(read.notification.correlation_id.as_bytes()), "keyed by correlation id");
+    assert_eq!(record.headers.get("ce_id"), Some(read.notification.id.to_string().as_bytes()));
+    read
+}
+
+fn counted(registry: &Registry) -> u64 {
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == "hinge_records_total").expect("it is registered");
+    let sum: f64 = family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of test records")]
+    let sum = sum as u64;
+    sum
+}
