@@ -13,7 +13,13 @@ pub fn event(catalogue: &Catalogue, event_type: &str, order: &str, occurred: Tim
 }
 
 /// The same with some facts of one's own.
-pub fn event_with(catalogue: &Catalogue, event_type: &str, order: &str, occurred: Timestamp, own: &Json) -> Event {
+pub fn event_with(
+    catalogue: &Catalogue,
+    event_type: &str,
+    order: &str,
+    occurred: Timestamp,
+    own: &Json,
+) -> Event {
     let mut facts = match event_type {
         "campaign.launched" => json!({
             "campaign": "Spring", "claims": ["in two days"], "starts_on": "2026-03-06", "zone": "Europe/Zurich",

@@ -35,7 +35,10 @@ fn binary() -> PathBuf {
     let this = std::env::current_exe().expect("a running program has a path");
     let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join("hinge")).collect();
     places.iter().find(|path| path.is_file()).cloned().unwrap_or_else(|| {
-        panic!("`{}` is not there; build it first: `cargo build -p hinge` (`make test` does)", places[1].display())
+        panic!(
+            "`{}` is not there; build it first: `cargo build -p hinge` (`make test` does)",
+            places[1].display()
+        )
     })
 }
 

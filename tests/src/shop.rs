@@ -191,30 +191,61 @@ impl Walk<'_> {
                             "quantity": 1, "price": price}]);
         let at = |hours: i64| placed + SignedDuration::from_mins(hours * 60);
         let told = |facts: Json| joined(&common, facts);
-        self.tell("order.placed", &order, placed, &told(json!({"value": price, "currency": "BRL",
-            "item_count": 1, "items": items, "channel": "web", "payment_method": "card"})));
-        self.tell("order.confirmed", &order, at(1), &told(json!({"value": price, "currency": "BRL",
-            "payment_method": "card"})));
-        self.tell("delivery.scheduled", &order, at(2), &told(json!({"scheduled_date": "2026-03-03",
-            "carrier": "Invented Carriers", "item_count": 1})));
-        self.tell("delivery.dispatched", &order, at(5), &told(json!({"carrier": "Invented Carriers",
-            "tracking_number": format!("track-{number}"), "item_count": 1})));
+        self.tell(
+            "order.placed",
+            &order,
+            placed,
+            &told(json!({"value": price, "currency": "BRL",
+            "item_count": 1, "items": items, "channel": "web", "payment_method": "card"})),
+        );
+        self.tell(
+            "order.confirmed",
+            &order,
+            at(1),
+            &told(json!({"value": price, "currency": "BRL",
+            "payment_method": "card"})),
+        );
+        self.tell(
+            "delivery.scheduled",
+            &order,
+            at(2),
+            &told(json!({"scheduled_date": "2026-03-03",
+            "carrier": "Invented Carriers", "item_count": 1})),
+        );
+        self.tell(
+            "delivery.dispatched",
+            &order,
+            at(5),
+            &told(json!({"carrier": "Invented Carriers",
+            "tracking_number": format!("track-{number}"), "item_count": 1})),
+        );
         if self.chance(15) {
             self.tell("delivery.delayed", &order, at(8), &told(json!({"cause": "carrier",
                 "previous_date": format!("2026-03-{promised:02}"), "new_date": format!("2026-03-{delivered:02}"),
                 "carrier": "Invented Carriers"})));
         }
-        self.tell("delivery.completed", &order, at(14), &told(json!({"item_count": 1,
-            "delivered_date": format!("2026-03-{delivered:02}"), "carrier": "Invented Carriers"})));
+        self.tell(
+            "delivery.completed",
+            &order,
+            at(14),
+            &told(json!({"item_count": 1,
+            "delivered_date": format!("2026-03-{delivered:02}"), "carrier": "Invented Carriers"})),
+        );
         let channel = if self.chance(50) { "email" } else { "telephone" };
-        self.tell("contact.received", &order, at(16), &told(json!({"channel": channel, "topic": "delivery",
-            "answer_expected": true})));
+        self.tell(
+            "contact.received",
+            &order,
+            at(16),
+            &told(json!({"channel": channel, "topic": "delivery",
+            "answer_expected": true})),
+        );
     }
 
     /// One event, and what goes wrong with it.
     fn tell(&mut self, event_type: &str, about: &str, occurred: Timestamp, facts: &Json) {
         let event = self.event(event_type, about, occurred, facts);
-        let late = if self.chance(4) { SignedDuration::from_hours(30) } else { SignedDuration::from_secs(20) };
+        let late =
+            if self.chance(4) { SignedDuration::from_hours(30) } else { SignedDuration::from_secs(20) };
         let recorded = occurred + late;
         let encoding = self.encoding();
         self.shop.counts.events += 1;
@@ -312,9 +343,15 @@ pub fn write_policy(folder: &Path) {
     hinge_policy::write_starter(folder).expect("the folder is empty and writable");
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("the folder is writable");
     fs::remove_file(folder.join("routes/10-campaigns.yaml")).expect("the starter has rules for campaigns");
-    write("policy.yaml", "name: An invented shop\ncatalogue: 1\nignored:\n  - type: campaign.launched\n    \
-                          reason: everybody was at the party\n");
-    write("routes/40-contacts.yaml", "routes:\n  - id: contact-in-writing\n    owner: customer-support\n    \
+    write(
+        "policy.yaml",
+        "name: An invented shop\ncatalogue: 1\nignored:\n  - type: campaign.launched\n    \
+                          reason: everybody was at the party\n",
+    );
+    write(
+        "routes/40-contacts.yaml",
+        "routes:\n  - id: contact-in-writing\n    owner: customer-support\n    \
           on: contact.received\n    when: event.channel == 'email'\n    to: [customer-support, quality]\n    \
-          kind: answer\n    template: contact-received\n");
+          kind: answer\n    template: contact-received\n",
+    );
 }

@@ -68,9 +68,9 @@ impl Site {
     /// The log, without the program.
     pub fn open(&self) -> Box<dyn Log> {
         match self {
-            Self::Folder(folder) => {
-                Box::new(EmbeddedLog::open(folder.path(), Options::default()).expect("the folder is writable"))
-            }
+            Self::Folder(folder) => Box::new(
+                EmbeddedLog::open(folder.path(), Options::default()).expect("the folder is writable"),
+            ),
             Self::Broker(broker) => {
                 let settings = hinge_stream::kafka::Settings::new(broker.address());
                 Box::new(KafkaLog::connect(settings).expect("the broker answers"))
@@ -89,7 +89,9 @@ impl Site {
                     .map(|isolation| broker.end_of(&topic.name, partition, isolation));
                 if stable != written {
                     let place = format!("{}/{partition}", topic.name);
-                    open.push(format!("a transaction is open in `{place}`: {stable} of {written} can be read"));
+                    open.push(format!(
+                        "a transaction is open in `{place}`: {stable} of {written} can be read"
+                    ));
                 }
             }
         }

@@ -104,7 +104,8 @@ impl Told {
     }
 
     fn letter(&mut self, record: &Record) {
-        let header = |name: &str| String::from_utf8_lossy(record.headers.get(name).unwrap_or_default()).into_owned();
+        let header =
+            |name: &str| String::from_utf8_lossy(record.headers.get(name).unwrap_or_default()).into_owned();
         let partition = header("hinge-error-partition").parse().unwrap_or(-1);
         let offset = header("hinge-error-offset").parse().unwrap_or(-1);
         let place = (header("hinge-error-topic"), partition, offset);

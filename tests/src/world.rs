@@ -62,7 +62,8 @@ impl World {
 
     /// A world on a Kafka broker.
     pub fn kafka(policy: Arc<Policy>, broker: &Broker) -> Self {
-        let log = KafkaLog::connect(hinge_stream::kafka::Settings::new(broker.address())).expect("the broker answers");
+        let log = KafkaLog::connect(hinge_stream::kafka::Settings::new(broker.address()))
+            .expect("the broker answers");
         // A test that failed leaves nothing behind that the next one would mind.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Self::new(Box::new(log), policy, Place::Broker { _turn: turn })
@@ -74,7 +75,8 @@ impl World {
         specs.push(TopicSpec { name: input.clone(), partitions: 2, replication: 1, settings: Vec::new() });
         log.topics().and_then(|mut topics| topics.create(&specs)).expect("topics can be created");
         let mut reader = log.reader().expect("the log can be read");
-        let ends = specs.iter().flat_map(|spec| reader.bounds(&spec.name).expect("a created topic has bounds"));
+        let ends =
+            specs.iter().flat_map(|spec| reader.bounds(&spec.name).expect("a created topic has bounds"));
         let began = ends.map(|(place, _, end)| (place, end)).collect();
         let group = format!("group-{input}");
         let catalogue = Catalogue::builtin();
@@ -173,14 +175,19 @@ impl World {
 fn notification(record: &Record) -> hinge_schema::ReadNotification {
     let value = record.value.as_deref().expect("a notification has a body");
     let read = decode_notification(value).expect("a notification can be read back");
-    assert_eq!(record.key.as_deref(), Some(read.notification.correlation_id.as_bytes()), "keyed by correlation id");
+    assert_eq!(
+        record.key.as_deref(),
+        Some(read.notification.correlation_id.as_bytes()),
+        "keyed by correlation id"
+    );
     assert_eq!(record.headers.get("ce_id"), Some(read.notification.id.to_string().as_bytes()));
     read
 }
 
 fn counted(registry: &Registry) -> u64 {
     let families = registry.gather();
-    let family = families.iter().find(|family| family.name() == "hinge_records_total").expect("it is registered");
+    let family =
+        families.iter().find(|family| family.name() == "hinge_records_total").expect("it is registered");
     let sum: f64 = family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of test records")]
     let sum = sum as u64;

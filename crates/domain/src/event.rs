@@ -170,7 +170,9 @@ fn hash_value(value: &Value, hash: &mut Sha256) {
         }
         Value::List(values) => {
             tagged(8, &(values.len() as u64).to_le_bytes());
-            values.iter().for_each(|value| hash_value(value, hash));
+            for value in values {
+                hash_value(value, hash);
+            }
         }
         Value::Record(fields) => {
             tagged(9, &(fields.len() as u64).to_le_bytes());

@@ -168,14 +168,17 @@ mod tests {
 
     #[test]
     fn the_first_line_is_the_title_and_what_is_not_given_is_said() {
-        let text = rendered("# To {{ event.state }}, {{ event.city }}\n\n{{ department }}: {{ event.items | join(', ') }}\n");
+        let text = rendered(
+            "# To {{ event.state }}, {{ event.city }}\n\n{{ department }}: {{ event.items | join(', ') }}\n",
+        );
         let expected = Rendered { title: "To ZH, (not known)".into(), body: "Warehouse: one, two".into() };
         assert_eq!(text, Ok(expected));
     }
 
     #[test]
     fn a_template_that_does_not_end_is_stopped() {
-        let endless = "# x\n{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
+        let endless =
+            "# x\n{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
         assert!(rendered(endless).is_err());
         assert_eq!(rendered("# x\n{% if %}").unwrap_err().line, Some(2));
     }

@@ -54,7 +54,10 @@ async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
     if standing < STUCK_AFTER {
         (StatusCode::OK, "live\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("the worker has not gone round for {} s\n", standing.as_secs()))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the worker has not gone round for {} s\n", standing.as_secs()),
+        )
     }
 }
 

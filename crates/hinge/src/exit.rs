@@ -31,8 +31,14 @@ pub(crate) struct Coded {
 
 impl Coded {
     /// The codes that this crate gives.
-    pub(crate) const CODES: &'static [&'static str] =
-        &["admin-port-taken", "code-unknown", "demo-folder-taken", "not-found", "starter-exists", "worker-stuck"];
+    pub(crate) const CODES: &'static [&'static str] = &[
+        "admin-port-taken",
+        "code-unknown",
+        "demo-folder-taken",
+        "not-found",
+        "starter-exists",
+        "worker-stuck",
+    ];
 
     pub(crate) fn new(code: &'static str, exit: u8, message: impl Into<String>) -> Self {
         debug_assert!(Self::CODES.contains(&code), "`{code}` is not listed");

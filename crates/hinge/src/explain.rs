@@ -24,20 +24,25 @@ pub(crate) fn explain(code: &str, out: &mut dyn Write) -> Result<()> {
                 writeln!(out, "{code:<24} {}", page.lines().next().unwrap_or_default())?;
             }
         }
-        code => match pages().find(|(known, _)| *known == code) {
-            Some((_, page)) => writeln!(out, "{code}\n\n{page}")?,
-            None => {
-                let message = format!("`{code}` is no code of this Hinge; `hinge explain codes` lists all of them");
+        code => {
+            let Some((_, page)) = pages().find(|(known, _)| *known == code) else {
+                let message =
+                    format!("`{code}` is no code of this Hinge; `hinge explain codes` lists all of them");
                 return Err(Coded::new("code-unknown", 2, message).into());
-            }
-        },
+            };
+            writeln!(out, "{code}\n\n{page}")?;
+        }
     }
     Ok(())
 }
 
 /// Code and text of each page, in the order of the file.
 fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PAGES.split("\n## ").skip(1).filter_map(|page| page.split_once('\n')).map(|(code, text)| (code.trim(), text.trim()))
+    PAGES
+        .split("\n## ")
+        .skip(1)
+        .filter_map(|page| page.split_once('\n'))
+        .map(|(code, text)| (code.trim(), text.trim()))
 }
 
 #[cfg(test)]

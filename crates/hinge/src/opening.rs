@@ -92,7 +92,10 @@ pub(crate) fn prepare_embedded_inputs(opened: &Opened, settings: &Settings) -> R
 }
 
 /// What time it is, asked at the edge of the process.
-#[expect(clippy::disallowed_methods, reason = "ingest is where time enters: the instant is recorded with each event")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ingest is where time enters: the instant is recorded with each event"
+)]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -101,9 +101,8 @@ async fn supervise(router: Router, pulse: &Arc<Pulse>) -> Result<Summary> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut asked = false;
     let ended = loop {
-        let patience = async {
-            if asked { tokio::time::sleep(GRACE).await } else { std::future::pending().await }
-        };
+        let patience =
+            async { if asked { tokio::time::sleep(GRACE).await } else { std::future::pending().await } };
         tokio::select! {
             ended = &mut reported => break ended,
             () = patience => {

@@ -169,7 +169,9 @@ mod tests {
     fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Settings> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hinge.toml");
-        file.iter().for_each(|text| fs::write(&path, text).unwrap());
+        if let Some(text) = file {
+            fs::write(&path, text).unwrap();
+        }
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Settings::from_sources(file.map(|_| path.as_path()), variables)
     }
@@ -190,6 +192,8 @@ mod tests {
         let said = |file| format!("{:#}", read(Some(file), &[]).unwrap_err());
         assert!(said("[stream]\nbroker = \"x\"").contains("broker"), "{}", said("[stream]\nbroker = \"x\""));
         assert!(said("[router]\nbatch_records = \"many\"").contains("batch_records"));
-        assert!(format!("{:#}", read(None, &[("HINGE_STREAM__NONSENSE", "1")]).unwrap_err()).contains("nonsense"));
+        assert!(
+            format!("{:#}", read(None, &[("HINGE_STREAM__NONSENSE", "1")]).unwrap_err()).contains("nonsense")
+        );
     }
 }

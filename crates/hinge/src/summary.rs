@@ -22,7 +22,8 @@ pub(crate) fn write(summary: &Summary, format: Format, out: &mut dyn Write) -> R
                 .collect();
             let notifications: serde_json::Map<_, _> =
                 summary.notifications.iter().map(|(name, count)| (name.to_string(), json!(count))).collect();
-            let line = json!({"records": summary.records(), "outcomes": outcomes, "notifications": notifications});
+            let line =
+                json!({"records": summary.records(), "outcomes": outcomes, "notifications": notifications});
             writeln!(out, "{line}")?;
         }
         Format::Text => {

@@ -32,7 +32,8 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
         at_end = true;
         for (place, next) in &mut places {
             while left > 0 {
-                let records = reader.read(place, *next, CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)), WAIT)?;
+                let records =
+                    reader.read(place, *next, CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)), WAIT)?;
                 let Some(last) = records.last() else {
                     at_end &= reader.at_end(place);
                     break;
@@ -56,30 +57,29 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
 fn write_record(record: &Record, catalogue: &Catalogue, format: Format, out: &mut dyn Write) -> Result<()> {
     let document = document(record, catalogue);
     match format {
-        Format::Json => writeln!(out, "{document}")?,
-        Format::Text => {
-            let value = &document["value"];
-            let place = format!("{}/{}", record.place, record.offset);
-            match (value.get("title").and_then(Json::as_str), value.get("body").and_then(Json::as_str)) {
-                (Some(title), Some(body)) => {
-                    let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-                    writeln!(out, "── {} · {} · {} · {place}", field("department"), field("kind"), field("priority"))?;
-                    writeln!(out, "{title}")?;
-                    if !body.is_empty() {
-                        writeln!(out, "{body}")?;
-                    }
-                    writeln!(out)?;
-                }
-                _ => {
-                    writeln!(out, "── {place}")?;
-                    for (name, value) in document["headers"].as_object().into_iter().flatten() {
-                        writeln!(out, "{name}: {}", value.as_str().unwrap_or_default())?;
-                    }
-                    writeln!(out, "{value}\n")?;
-                }
-            }
-        }
+        Format::Json => Ok(writeln!(out, "{document}")?),
+        Format::Text => write_for_people(record, &document, out),
     }
+}
+
+fn write_for_people(record: &Record, document: &Json, out: &mut dyn Write) -> Result<()> {
+    let value = &document["value"];
+    let field = |name: &str| value[name].as_str().unwrap_or_default();
+    let place = format!("{}/{}", record.place, record.offset);
+    if value["title"].is_string() && value["kind"].is_string() {
+        let [department, kind, priority] = ["department", "kind", "priority"].map(field);
+        writeln!(out, "── {department} · {kind} · {priority} · {place}\n{}", field("title"))?;
+        if !field("body").is_empty() {
+            writeln!(out, "{}", field("body"))?;
+        }
+    } else {
+        writeln!(out, "── {place}")?;
+        for (name, value) in document["headers"].as_object().into_iter().flatten() {
+            writeln!(out, "{name}: {}", value.as_str().unwrap_or_default())?;
+        }
+        writeln!(out, "{value}")?;
+    }
+    writeln!(out)?;
     Ok(())
 }
 
@@ -124,7 +124,8 @@ fn value(record: &Record, catalogue: &Catalogue) -> Json {
 fn notification(read: &ReadNotification) -> Json {
     let told = &read.notification;
     let event = &told.event;
-    let facts: Map<String, Json> = told.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let facts: Map<String, Json> =
+        told.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let reasons: Vec<Json> = told
         .reasons
         .iter()

@@ -10,8 +10,9 @@ use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging to standard error.
 pub(crate) fn start_logging(settings: &LogSettings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.level)
-        .with_context(|| format!("`{}` is no log level; give error, warn, info, debug or trace", settings.level))?;
+    let filter = EnvFilter::try_new(&settings.level).with_context(|| {
+        format!("`{}` is no log level; give error, warn, info, debug or trace", settings.level)
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),

@@ -14,7 +14,12 @@ use crate::settings::Settings;
 use crate::summary::table;
 
 /// Lists, plans or creates topics.
-pub(crate) fn topics(action: &TopicsAction, mut settings: Settings, format: Format, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn topics(
+    action: &TopicsAction,
+    mut settings: Settings,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<()> {
     match action {
         TopicsAction::List { log } => {
             opening::apply_log_args(&mut settings, log);
@@ -50,7 +55,11 @@ fn plan_or_apply(
         (false, true) => "created",
         (false, false) => "would be created",
     };
-    write_rows(wanted.iter().map(|spec| (spec.name.clone(), spec.partitions, state(spec))).collect(), format, out)
+    write_rows(
+        wanted.iter().map(|spec| (spec.name.clone(), spec.partitions, state(spec))).collect(),
+        format,
+        out,
+    )
 }
 
 fn write_rows(rows: Vec<(String, i32, &str)>, format: Format, out: &mut dyn Write) -> Result<()> {

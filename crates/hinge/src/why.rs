@@ -16,7 +16,8 @@ pub(crate) fn why(id: &str, opened: &Opened, format: Format, out: &mut dyn Write
     let mut reader = opened.log.reader()?;
     let mut decisions = Vec::new();
     read_all(reader.as_mut(), DECISIONS, &mut |record| {
-        let decision: Option<Json> = record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
+        let decision: Option<Json> =
+            record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
         decisions.extend(decision.filter(|decision| concerns(decision, id)));
         Ok(true)
     })?;
@@ -24,7 +25,8 @@ pub(crate) fn why(id: &str, opened: &Opened, format: Format, out: &mut dyn Write
     read_all(reader.as_mut(), DEAD_LETTERS, &mut |record| {
         let header = |name: &str| record.headers.get(name).map(String::from_utf8_lossy);
         let said_in_body = || {
-            let body: Option<Json> = record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
+            let body: Option<Json> =
+                record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
             body.is_some_and(|body| body["id"] == id)
         };
         if header("ce_id").is_some_and(|said| said == id) || said_in_body() {
@@ -63,14 +65,20 @@ fn concerns(decision: &Json, id: &str) -> bool {
 
 fn tell(found: &Json, id: &str, out: &mut dyn Write) -> Result<()> {
     if let Some(code) = found["code"].as_str() {
-        let [topic, partition, offset, detail] = ["topic", "partition", "offset", "detail"].map(|name| text(found, name));
+        let [topic, partition, offset, detail] =
+            ["topic", "partition", "offset", "detail"].map(|name| text(found, name));
         writeln!(out, "The record {topic}/{partition}/{offset} was rejected with `{code}`: {detail}.")?;
         writeln!(out, "It lies in {DEAD_LETTERS}; `hinge explain {code}` tells more.")?;
         return Ok(());
     }
     let event = &found["event"];
     let (kind, subject, time) = (text(event, "type"), text(event, "subject"), text(event, "time"));
-    writeln!(out, "{kind} about {subject}, occurred {time}, event {} of {}.", text(event, "id"), text(event, "source"))?;
+    writeln!(
+        out,
+        "{kind} about {subject}, occurred {time}, event {} of {}.",
+        text(event, "id"),
+        text(event, "source")
+    )?;
     writeln!(
         out,
         "Read from {}/{}/{}, decided under policy {} at the step {}.",
@@ -81,8 +89,12 @@ fn tell(found: &Json, id: &str, out: &mut dyn Write) -> Result<()> {
         text(found, "chain_step")
     )?;
     match found["outcome"].as_str() {
-        Some("filtered") => writeln!(out, "Nobody is told, because the policy ignores it: {}.", text(found, "reason"))?,
-        Some("unrouted") => writeln!(out, "No rule matched: nobody was told, and the event lies in hinge.unrouted.")?,
+        Some("filtered") => {
+            writeln!(out, "Nobody is told, because the policy ignores it: {}.", text(found, "reason"))?;
+        }
+        Some("unrouted") => {
+            writeln!(out, "No rule matched: nobody was told, and the event lies in hinge.unrouted.")?;
+        }
         _ => tell_notifications(found, id, out)?,
     }
     for unknown in found["unknown"].as_array().into_iter().flatten() {
@@ -97,17 +109,23 @@ fn tell_notifications(found: &Json, id: &str, out: &mut dyn Write) -> Result<()>
     for told in if asked.is_empty() { all.iter().collect() } else { asked } {
         writeln!(out, "{} was told (notification {}), because", text(told, "department"), text(told, "id"))?;
         for rule in told["rules"].as_array().into_iter().flatten().filter_map(Json::as_str) {
-            let matched = found["matched"].as_array().into_iter().flatten().find(|matched| matched["rule"] == rule);
+            let matched =
+                found["matched"].as_array().into_iter().flatten().find(|matched| matched["rule"] == rule);
             let values: Vec<String> = matched
                 .and_then(|matched| matched["values"].as_object())
                 .into_iter()
                 .flatten()
                 .map(|(name, value)| format!("{name} = {value}"))
                 .collect();
-            let on = if values.is_empty() { "which asks for every such event".to_owned() } else { values.join(", ") };
+            let on = if values.is_empty() {
+                "which asks for every such event".to_owned()
+            } else {
+                values.join(", ")
+            };
             writeln!(out, "  the rule {rule} matched: {on}.")?;
         }
-        let missing: Vec<&str> = told["missing"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let missing: Vec<&str> =
+            told["missing"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         if !missing.is_empty() {
             writeln!(out, "  It is incomplete; the event did not say: {}.", missing.join(", "))?;
         }

@@ -72,7 +72,9 @@ impl Directory {
                 hash.update(part);
             }
         }
-        hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+        let digest = hash.finalize();
+        let short = digest[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{short:012x}").into()
     }
 }
 

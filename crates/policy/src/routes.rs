@@ -148,14 +148,13 @@ fn event_types(
 fn departments(page: &mut Page<'_>, known: &Known<'_>, to: Vec<Spanned<String>>) -> Vec<usize> {
     let mut positions = Vec::new();
     for name in to {
-        match known.departments.iter().position(|department| *department.name == name.value) {
-            Some(position) => positions.push(position),
-            None => {
-                let names: Vec<&str> = known.departments.iter().map(|it| it.name.as_ref()).collect();
-                let message = format!("`{}` is not a department", name.value);
-                let help = format!("departments.yaml has {}", names.join(", "));
-                page.note("name-unknown", &name, message, &help);
-            }
+        if let Some(position) = known.departments.iter().position(|it| *it.name == name.value) {
+            positions.push(position);
+        } else {
+            let names: Vec<&str> = known.departments.iter().map(|it| it.name.as_ref()).collect();
+            let message = format!("`{}` is not a department", name.value);
+            let help = format!("departments.yaml has {}", names.join(", "));
+            page.note("name-unknown", &name, message, &help);
         }
     }
     positions
@@ -178,11 +177,11 @@ fn condition(
     };
     for function in expression.unknown_functions() {
         let message = format!("there is no function `{function}`");
-        let help = "beside CEL's own there are local_date, instant, date_of and decimal";
+        let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round";
         page.note("expression-invalid", when, message, help);
     }
     for read in expression.reads() {
-        check_read(page, known, event_types, when, &read.variable, &read.field);
+        check_read(page, known, event_types, when, (&read.variable, &read.field));
     }
     Some(expression)
 }
@@ -202,7 +201,7 @@ fn check_template(
         let (variable, field) = read.split_once('.').unwrap_or((&read, ""));
         if variable != "department" {
             let field = field.split('.').next().unwrap_or_default();
-            check_read(page, known, event_types, template, variable, field);
+            check_read(page, known, event_types, template, (variable, field));
         }
     }
 }
@@ -213,8 +212,7 @@ fn check_read(
     known: &Known<'_>,
     event_types: &[Arc<str>],
     place: &Spanned<String>,
-    variable: &str,
-    field: &str,
+    (variable, field): (&str, &str),
 ) {
     if variable != "event" {
         let message = format!("there is nothing called `{variable}`");

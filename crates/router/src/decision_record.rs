@@ -73,8 +73,11 @@ pub(crate) fn encode(
 }
 
 fn rule(event: &Event, matched: &Matched<'_>) -> Json {
-    let values: Map<String, Json> =
-        matched.values.iter().map(|(name, value)| ((*name).to_owned(), written(event, name, value))).collect();
+    let values: Map<String, Json> = matched
+        .values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), written(event, name, value)))
+        .collect();
     json!({"rule": matched.rule.id.as_ref(), "owner": matched.rule.owner.as_ref(), "values": values})
 }
 

@@ -10,7 +10,9 @@ pub enum Error {
     #[error(transparent)]
     Stream(#[from] hinge_stream::Error),
     /// Transactions are rolled back again and again.
-    #[error("{rollbacks} transactions in a row were rolled back; look at the brokers and for a second worker with the same instance")]
+    #[error(
+        "{rollbacks} transactions in a row were rolled back; look at the brokers and for a second worker with the same instance"
+    )]
     NoProgress {
         /// How many.
         rollbacks: u32,

@@ -163,8 +163,9 @@ impl Router {
             let from = hinge_stream::Offset((position.0 - window.offsets).max(0));
             self.session.read_back(place, from, *position, &mut |record| {
                 self.pulse.beat();
-                if let Ok(envelope) = catch_unwind(AssertUnwindSafe(|| decode::envelope(&record, &self.catalogue, self.settings.clock)))
-                    && let Ok(envelope) = envelope
+                if let Ok(envelope) = catch_unwind(AssertUnwindSafe(|| {
+                    decode::envelope(&record, &self.catalogue, self.settings.clock)
+                })) && let Ok(envelope) = envelope
                 {
                     meet(&mut memory, &envelope, &record);
                 }
@@ -209,7 +210,8 @@ impl Router {
 
     /// One record: decode, meet, decide, encode, sink.
     fn one(&mut self, record: &Record, polled: Instant) -> Result<Outcome, Error> {
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.settings.clock)));
+        let decoded =
+            catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.settings.clock)));
         let envelope = match decoded.unwrap_or_else(|_| Err(decode::panicked())) {
             Ok(envelope) => envelope,
             Err(rejection) => return self.reject(record, None, &rejection),
@@ -290,7 +292,10 @@ impl Router {
                 self.rollbacks += 1;
                 self.memories.values_mut().for_each(Memory::forget);
                 self.metrics.rolled_back();
-                tracing::warn!(in_a_row = self.rollbacks, "transaction rolled back; its records are decided again");
+                tracing::warn!(
+                    in_a_row = self.rollbacks,
+                    "transaction rolled back; its records are decided again"
+                );
                 if self.rollbacks >= MOST_ROLLBACKS {
                     return Err(Error::NoProgress { rollbacks: self.rollbacks });
                 }

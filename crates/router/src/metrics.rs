@@ -14,8 +14,28 @@ const HOPS: [&str; 3] = ["occurred-recorded", "recorded-decided", "decided-publi
 
 /// From a millisecond to four weeks: a hop may be a function call or a shop that reports once a month.
 const LAG_BUCKETS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
-    14_400.0, 86_400.0, 604_800.0, 2_419_200.0,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    900.0,
+    3600.0,
+    14_400.0,
+    86_400.0,
+    604_800.0,
+    2_419_200.0,
 ];
 
 /// The router's metrics.
@@ -33,8 +53,13 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers the metrics; series whose labels are known beforehand start at 0.
-    pub fn register(registry: &Registry, policy: &Policy, topics: &[String]) -> Result<Self, prometheus::Error> {
-        let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+    pub fn register(
+        registry: &Registry,
+        policy: &Policy,
+        topics: &[String],
+    ) -> Result<Self, prometheus::Error> {
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let metrics = Self {
             records: counters(
                 "hinge_records_total",
@@ -134,7 +159,9 @@ impl Metrics {
                 self.lag_clamped.with_label_values(&[hop]).inc();
             }
             let seconds = took.as_secs_f64().max(0.0);
-            self.lag.with_label_values(&[hop, &told.department, &told.event_type, &told.chain_step]).observe(seconds);
+            self.lag
+                .with_label_values(&[hop, &told.department, &told.event_type, &told.chain_step])
+                .observe(seconds);
         }
     }
 }

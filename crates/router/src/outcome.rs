@@ -99,7 +99,13 @@ impl Tally {
         }
     }
 
-    pub(crate) fn note(&mut self, clock: Clock, envelope: &Envelope, decision: &Decision<'_>, decided: Timestamp) {
+    pub(crate) fn note(
+        &mut self,
+        clock: Clock,
+        envelope: &Envelope,
+        decision: &Decision<'_>,
+        decided: Timestamp,
+    ) {
         for undecided in &decision.unknown {
             *self.unknown.entry(Arc::clone(&undecided.rule.id)).or_default() += 1;
         }

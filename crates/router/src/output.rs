@@ -12,10 +12,10 @@ use hinge_schema::{Code, Rejection, Stamp, encode_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
 
+use crate::decision_record;
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{DECISIONS, UNROUTED};
-use crate::decision_record;
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub(crate) const LARGEST_RECORD: usize = 990_000;
@@ -99,7 +99,12 @@ impl Outputs {
         }
     }
 
-    fn notification(&self, notification: &Notification, event: &Event, stamp: &Stamp) -> Result<Pending, Rejection> {
+    fn notification(
+        &self,
+        notification: &Notification,
+        event: &Event,
+        stamp: &Stamp,
+    ) -> Result<Pending, Rejection> {
         let Some((topic, format)) = self.departments.get(&notification.department) else {
             return Err(Rejection::new(Code::Panic, "a decision names a department that the policy lacks"));
         };
@@ -115,7 +120,12 @@ impl Outputs {
     }
 
     /// Sends what was encoded last, keyed by the correlation id.
-    pub(crate) fn send(&mut self, session: &mut dyn Session, record: &Record, envelope: &Envelope) -> Result<(), Error> {
+    pub(crate) fn send(
+        &mut self,
+        session: &mut dyn Session,
+        record: &Record,
+        envelope: &Envelope,
+    ) -> Result<(), Error> {
         let mut headers = Vec::new();
         for pending in &self.pending {
             headers.clear();
@@ -142,8 +152,10 @@ impl Pending {
 
 /// The trace of the event's creation travels on unchanged (CloudEvents, distributed tracing extension).
 fn trace_headers(event: &Event) -> impl Iterator<Item = OwnedHeader> {
-    [("traceparent", "ce_traceparent"), ("tracestate", "ce_tracestate")].into_iter().filter_map(|(name, header)| {
-        let (_, value) = event.extensions.iter().find(|(known, _)| known == name)?;
-        Some((Cow::Borrowed(header), value.clone().into_bytes()))
-    })
+    [("traceparent", "ce_traceparent"), ("tracestate", "ce_tracestate")].into_iter().filter_map(
+        |(name, header)| {
+            let (_, value) = event.extensions.iter().find(|(known, _)| known == name)?;
+            Some((Cow::Borrowed(header), value.clone().into_bytes()))
+        },
+    )
 }

@@ -26,7 +26,9 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
         settings: vec![("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())],
     };
     let own = [DECISIONS, UNROUTED, DEAD_LETTERS].map(|name| spec(name.to_owned(), 1));
-    let departments =
-        policy.departments.iter().map(|department| spec(Policy::topic_of(&department.name), department.partitions));
+    let departments = policy
+        .departments
+        .iter()
+        .map(|department| spec(Policy::topic_of(&department.name), department.partitions));
     own.into_iter().chain(departments).collect()
 }

@@ -83,7 +83,11 @@ fn json_cases(catalogue: &Catalogue) -> Vec<Case> {
         ("null body", changed(catalogue, Encoding::JsonBinary, |input| input.value = None), "body-missing"),
         ("broken JSON", json(r#"{"value": "1", "currency""#), "json-invalid"),
         ("a JSON list", json("[1, 2]"), "json-invalid"),
-        ("not UTF-8", changed(catalogue, Encoding::JsonBinary, |it| it.value = Some(vec![b'{', 0xff, b'}'])), "json-invalid"),
+        (
+            "not UTF-8",
+            changed(catalogue, Encoding::JsonBinary, |it| it.value = Some(vec![b'{', 0xff, b'}'])),
+            "json-invalid",
+        ),
         ("something behind it", json(r#"{"value":"1","currency":"CHF"} x"#), "json-invalid"),
         ("a fact nested 500 deep", json(&deep), "data-invalid"),
         ("a fact said twice", json(r#"{"value":"1","value":"2","currency":"CHF"}"#), "json-invalid"),
@@ -93,17 +97,33 @@ fn json_cases(catalogue: &Catalogue) -> Vec<Case> {
         ("text for money", json(r#"{"value":"much","currency":"CHF"}"#), "data-invalid"),
         ("money with three decimals", json(r#"{"value":"1.001","currency":"CHF"}"#), "data-invalid"),
         ("money beyond all measure", json(r#"{"value":1e300,"currency":"CHF"}"#), "data-invalid"),
-        ("a day that is not", json(r#"{"value":"1","currency":"CHF","promised_date":"2026-02-30"}"#), "data-invalid"),
+        (
+            "a day that is not",
+            json(r#"{"value":"1","currency":"CHF","promised_date":"2026-02-30"}"#),
+            "data-invalid",
+        ),
         ("a list that is text", json(r#"{"value":"1","currency":"CHF","promise_ids":"x"}"#), "data-invalid"),
         (
             "a structured event without data",
-            changed(catalogue, Encoding::JsonStructured, body(
-                r#"{"specversion":"1.0","id":"1","source":"/s","type":"order.placed","time":"2026-03-02T08:00:00Z","subject":"x"}"#,
-            )),
+            changed(
+                catalogue,
+                Encoding::JsonStructured,
+                body(
+                    r#"{"specversion":"1.0","id":"1","source":"/s","type":"order.placed","time":"2026-03-02T08:00:00Z","subject":"x"}"#,
+                ),
+            ),
             "body-missing",
         ),
-        ("a structured event that is broken", changed(catalogue, Encoding::JsonStructured, body(r#"{"specversion":"1.0","#)), "json-invalid"),
-        ("over a mebibyte", changed(catalogue, Encoding::JsonBinary, |it| it.value = Some(vec![b' '; 1_048_577])), "body-too-large"),
+        (
+            "a structured event that is broken",
+            changed(catalogue, Encoding::JsonStructured, body(r#"{"specversion":"1.0","#)),
+            "json-invalid",
+        ),
+        (
+            "over a mebibyte",
+            changed(catalogue, Encoding::JsonBinary, |it| it.value = Some(vec![b' '; 1_048_577])),
+            "body-too-large",
+        ),
     ]
 }
 
@@ -150,8 +170,15 @@ fn check(world: &World, cases: &[Case]) -> Summary {
     let letters = world.records(DEAD_LETTERS);
     assert_eq!(letters.len(), cases.len(), "one dead letter for each");
     for ((name, written, code), letter) in cases.iter().zip(&letters) {
-        let header = |wanted: &str| letter.headers.get(wanted).map(|value| String::from_utf8_lossy(value).into_owned());
-        assert_eq!(header("hinge-error-code").as_deref(), Some(*code), "{name}: {:?}", header("hinge-error-detail"));
+        let header = |wanted: &str| {
+            letter.headers.get(wanted).map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        assert_eq!(
+            header("hinge-error-code").as_deref(),
+            Some(*code),
+            "{name}: {:?}",
+            header("hinge-error-detail")
+        );
         if header("hinge-error-body-omitted").is_none() {
             assert_eq!(&letter.value, &written.value, "{name}: the bytes as they came");
             for (header, value) in &written.headers {

@@ -3,5 +3,5 @@
 mod bad_records;
 mod broker;
 mod house;
-mod scenarios;
 mod kill;
+mod scenarios;

@@ -28,7 +28,11 @@ fn starter_with(file: &str, text: &str) -> Arc<Policy> {
 }
 
 /// Runs a scenario on both backends; both must end the same.
-pub(crate) fn on_both(policy: &Arc<Policy>, prepare: impl Fn(World) -> World, scenario: impl Fn(&World) -> Vec<Summary>) {
+pub(crate) fn on_both(
+    policy: &Arc<Policy>,
+    prepare: impl Fn(World) -> World,
+    scenario: impl Fn(&World) -> Vec<Summary>,
+) {
     let tell = |world: &World| {
         let outcomes: Vec<BTreeMap<Outcome, u64>> = scenario(world).iter().map(by_outcome).collect();
         (outcomes, sorted(world.notifications()))
@@ -76,7 +80,11 @@ fn walk(catalogue: &Catalogue, order: &str) -> Vec<hinge_domain::Event> {
     ];
     let start = at("2026-03-02T08:00:00Z");
     let hours = (0..).map(SignedDuration::from_hours);
-    types.iter().zip(hours).map(|(event_type, hour)| event(catalogue, event_type, order, start + hour)).collect()
+    types
+        .iter()
+        .zip(hours)
+        .map(|(event_type, hour)| event(catalogue, event_type, order, start + hour))
+        .collect()
 }
 
 #[test]
@@ -97,7 +105,8 @@ fn a_campaign_and_an_order_walk_the_chain_in_every_encoding() {
         assert_eq!(told_to(&told, "operations").len(), 4, "the campaign and three orders placed");
         assert_eq!(told_to(&told, "quality").len(), 0, "nothing came late");
         let placed = |order: &str| {
-            let it = told.iter().find(|it| it.correlation_id == order && it.department == "operations").unwrap();
+            let it =
+                told.iter().find(|it| it.correlation_id == order && it.department == "operations").unwrap();
             (it.title.replace(order, ""), it.facts.clone())
         };
         assert_eq!(placed("JsonBinary"), placed("Avro"));
@@ -129,7 +138,10 @@ fn a_repetition_is_filtered_and_another_telling_is_a_conflict_also_after_a_resta
         let after = world.drain();
         let repetition = Outcome::Filtered(Filtered::Repetition);
         let conflict = Outcome::Rejected(Code::Conflict);
-        assert_eq!(by_outcome(&before), BTreeMap::from([(Outcome::Emitted, 1), (repetition, 1), (conflict, 1)]));
+        assert_eq!(
+            by_outcome(&before),
+            BTreeMap::from([(Outcome::Emitted, 1), (repetition, 1), (conflict, 1)])
+        );
         assert_eq!(by_outcome(&after), BTreeMap::from([(repetition, 2), (conflict, 1)]));
         assert_eq!(world.records(DEAD_LETTERS).len(), 2);
         assert_eq!(world.records(DECISIONS).len(), 1, "a repetition leaves no decision record");
@@ -140,42 +152,54 @@ fn a_repetition_is_filtered_and_another_telling_is_a_conflict_also_after_a_resta
 #[test]
 fn just_inside_the_window_is_a_repetition_and_just_outside_the_same_notification_id_again() {
     let window = Window { offsets: 4, time: SignedDuration::from_hours(24) };
-    on_both(&starter(), |world| world.with_window(window).with_clock(Clock::FollowsEvents), |world| {
-        let catalogue = world.catalogue();
-        let start = at("2026-03-02T08:00:00Z");
-        let recorded = |event: &hinge_domain::Event, hours: i64| {
-            input(catalogue, event, Encoding::JsonBinary, Some(start + SignedDuration::from_hours(hours)))
-        };
-        // One key, so one partition, where every offset counts.
-        let card = |event_type: &str, id: &str| {
-            let mut event = event(catalogue, event_type, "A-1", start);
-            event.id = id.to_owned();
-            event
-        };
-        let (first, filler) = (card("order.placed", "first"), |id: &str| card("order.confirmed", id));
-        let inside_by_offset = [recorded(&first, 0), recorded(&filler("f1"), 0), recorded(&first, 0)];
-        world.write(&inside_by_offset);
-        let mut summaries = vec![world.drain()];
-        assert_eq!(summaries[0].outcomes.len(), 2, "one filtered");
-        // The repetition lies at offset 2, and it counts: four further is inside, five further is outside.
-        world.write(&[recorded(&filler("f2"), 0), recorded(&filler("f3"), 0), recorded(&filler("f4"), 0)]);
-        summaries.push(world.drain());
-        world.write(&[recorded(&first, 24)]);
-        summaries.push(world.drain());
-        assert_eq!(by_outcome(&summaries[2]), BTreeMap::from([(Outcome::Filtered(Filtered::Repetition), 1)]));
-        world.write(&[recorded(&first, 49)]);
-        summaries.push(world.drain());
-        assert_eq!(by_outcome(&summaries[3]), BTreeMap::from([(Outcome::Emitted, 1)]), "25 hours later");
-        let told = world.notifications();
-        let ids: Vec<_> = told_to(&told, "operations").iter().map(|it| it.id).collect();
-        assert_eq!((ids.len(), ids[0]), (2, ids[1]));
-        summaries
-    });
+    on_both(
+        &starter(),
+        |world| world.with_window(window).with_clock(Clock::FollowsEvents),
+        |world| {
+            let catalogue = world.catalogue();
+            let start = at("2026-03-02T08:00:00Z");
+            let recorded = |event: &hinge_domain::Event, hours: i64| {
+                input(catalogue, event, Encoding::JsonBinary, Some(start + SignedDuration::from_hours(hours)))
+            };
+            // One key, so one partition, where every offset counts.
+            let card = |event_type: &str, id: &str| {
+                let mut event = event(catalogue, event_type, "A-1", start);
+                event.id = id.to_owned();
+                event
+            };
+            let (first, filler) = (card("order.placed", "first"), |id: &str| card("order.confirmed", id));
+            let inside_by_offset = [recorded(&first, 0), recorded(&filler("f1"), 0), recorded(&first, 0)];
+            world.write(&inside_by_offset);
+            let mut summaries = vec![world.drain()];
+            assert_eq!(summaries[0].outcomes.len(), 2, "one filtered");
+            // The repetition lies at offset 2, and it counts: four further is inside, five further is outside.
+            world.write(&[
+                recorded(&filler("f2"), 0),
+                recorded(&filler("f3"), 0),
+                recorded(&filler("f4"), 0),
+            ]);
+            summaries.push(world.drain());
+            world.write(&[recorded(&first, 24)]);
+            summaries.push(world.drain());
+            assert_eq!(
+                by_outcome(&summaries[2]),
+                BTreeMap::from([(Outcome::Filtered(Filtered::Repetition), 1)])
+            );
+            world.write(&[recorded(&first, 49)]);
+            summaries.push(world.drain());
+            assert_eq!(by_outcome(&summaries[3]), BTreeMap::from([(Outcome::Emitted, 1)]), "25 hours later");
+            let told = world.notifications();
+            let ids: Vec<_> = told_to(&told, "operations").iter().map(|it| it.id).collect();
+            assert_eq!((ids.len(), ids[0]), (2, ids[1]));
+            summaries
+        },
+    );
 }
 
 #[test]
 fn what_no_rule_matches_lies_in_unrouted_as_it_came() {
-    let only_large = "routes: [{id: large, owner: finance, on: order.placed, when: event.value > 500.0, to: finance},
+    let only_large =
+        "routes: [{id: large, owner: finance, on: order.placed, when: event.value > 500.0, to: finance},
         {id: rest, owner: finance, on: [order.confirmed, order.changed, order.cancelled], to: finance}]";
     on_both(&starter_with("routes/20-orders.yaml", only_large), unchanged, |world| {
         let catalogue = world.catalogue();
@@ -228,11 +252,13 @@ fn attributes_of_the_event_travel_with_the_notification_and_its_decision() {
         world.write(&[input(catalogue, &event, Encoding::JsonStructured, Some(event.occurred))]);
         let summary = world.drain();
         let record = &world.records("hinge.notifications.operations")[0];
-        let header = |name: &str| record.headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
+        let header =
+            |name: &str| record.headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
         assert_eq!(header("ce_correlationid").as_deref(), Some("A-1"));
         assert_eq!(header("ce_causationid").as_deref(), Some(event.id.as_str()));
         assert_eq!(header("ce_traceparent").as_deref(), Some(trace));
-        let decision: Json = serde_json::from_slice(world.records(DECISIONS)[0].value.as_ref().unwrap()).unwrap();
+        let decision: Json =
+            serde_json::from_slice(world.records(DECISIONS)[0].value.as_ref().unwrap()).unwrap();
         assert_eq!(decision["outcome"], "emitted");
         assert_eq!(decision["event"]["id"], json!(event.id));
         assert_eq!(decision["recorded"], json!(event.occurred.to_string()));

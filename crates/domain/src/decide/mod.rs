@@ -185,10 +185,13 @@ fn reason(rule: &Rule) -> Reason {
     }
 }
 
+type Given = Vec<(Arc<str>, Value)>;
+type Missing = Vec<Arc<str>>;
+
 /// The facts that the rules require: those that the event has, and the names of those it lacks.
-fn facts_for(event: &Event, rules: &[&Rule]) -> (Vec<(Arc<str>, Value)>, Vec<Arc<str>>) {
-    let mut facts: Vec<(Arc<str>, Value)> = Vec::new();
-    let mut missing: Vec<Arc<str>> = Vec::new();
+fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
+    let mut facts = Given::new();
+    let mut missing = Missing::new();
     for name in rules.iter().flat_map(|rule| &rule.requires) {
         if facts.iter().any(|(known, _)| known == name) || missing.contains(name) {
             continue;

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Ask, ChainStep, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream, Templates};
+use crate::{
+    Ask, ChainStep, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream, Templates,
+};
 
 fn shape() -> Arc<Shape> {
     let field = |name: &str, kind| Field {
@@ -22,7 +24,11 @@ fn shape() -> Arc<Shape> {
         stream: Stream::Order,
         version: 1,
         doc: String::new(),
-        fields: vec![field("state", Kind::Text), field("value", Kind::Int), field("promised_date", Kind::Date)],
+        fields: vec![
+            field("state", Kind::Text),
+            field("value", Kind::Int),
+            field("promised_date", Kind::Date),
+        ],
     })
 }
 
@@ -56,8 +62,12 @@ fn rule(id: &str, when: Option<&str>, to: &[usize]) -> Rule {
 }
 
 fn policy(rules: Vec<Rule>) -> Policy {
-    let department =
-        |name: &str| Department { name: name.into(), title: name.to_uppercase(), format: Format::Json, partitions: 1 };
+    let department = |name: &str| Department {
+        name: name.into(),
+        title: name.to_uppercase(),
+        format: Format::Json,
+        partitions: 1,
+    };
     let mut templates = Templates::default();
     templates.add("text", "# {{ department }}: {{ event.subject }} to {{ event.state }}").unwrap();
     templates.add("broken", "# {{ event.value.nothing() }}").unwrap();
@@ -125,7 +135,8 @@ fn a_missing_attribute_is_unknown_and_never_matches_in_either_direction() {
 
 #[test]
 fn a_condition_that_is_neither_true_nor_false_does_not_match() {
-    let policy = policy(vec![rule("r", Some("event.value"), &[0]), rule("s", Some("event.value / 0 == 1"), &[0])]);
+    let policy =
+        policy(vec![rule("r", Some("event.value"), &[0]), rule("s", Some("event.value / 0 == 1"), &[0])]);
     let decision = decide(&event(None, 1), &policy, recorded());
     assert_eq!((decision.unknown.len(), decision.verdict), (2, Verdict::Unrouted));
 }

@@ -179,7 +179,9 @@ fn collect_calls(expression: &IdedExpr, called: &mut BTreeSet<String>) {
     if let Expr::Call(call) = &expression.expr {
         called.insert(call.func_name.clone());
     }
-    children(&expression.expr).into_iter().for_each(|child| collect_calls(child, called));
+    for child in children(&expression.expr) {
+        collect_calls(child, called);
+    }
 }
 
 fn children(expression: &Expr) -> Vec<&IdedExpr> {

@@ -44,10 +44,18 @@ pub(crate) fn demo(args: &DemoArgs, settings: &Settings, out: &mut dyn Write) ->
     opening::prepare_embedded(&opened, &settings, &policy)?;
     let registry = telemetry::registry(&policy.version)?;
     let metrics = Metrics::register(&registry, &policy, &settings.input_topics())?;
-    let stage =
-        Stage { opened: &opened, settings: &settings, policy: &policy, catalogue: &catalogue, metrics: &metrics };
+    let stage = Stage {
+        opened: &opened,
+        settings: &settings,
+        policy: &policy,
+        catalogue: &catalogue,
+        metrics: &metrics,
+    };
 
-    writeln!(out, "An invented shop: a campaign promises delivery in two days, and three weeks of orders follow.")?;
+    writeln!(
+        out,
+        "An invented shop: a campaign promises delivery in two days, and three weeks of orders follow."
+    )?;
     writeln!(out, "Everything below is made up, except what Hinge makes of it.\n")?;
     out.flush()?;
     let (written, summary) = stage.three_weeks(args, out)?;
@@ -99,7 +107,8 @@ impl Stage<'_> {
             }
         }
         pulse.request_stop();
-        let mut summary = worker.join().map_err(|_| anyhow::anyhow!("the router ended by a defect of Hinge"))??;
+        let mut summary =
+            worker.join().map_err(|_| anyhow::anyhow!("the router ended by a defect of Hinge"))??;
         // What the last days left unread, by a second run: where the first one stopped, it goes on.
         summary.merge(&self.router(true, &Arc::new(Pulse::default()))?.run()?);
         screen.draw(self.opened, "after three weeks", out)?;

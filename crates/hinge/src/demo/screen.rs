@@ -84,7 +84,14 @@ pub(super) fn notifications_in_full(opened: &Opened, out: &mut dyn Write) -> Res
         })?;
         let Some(read) = found else { continue };
         let told = read.notification;
-        writeln!(out, "\n  {} · {} · {} · {}", told.department, told.ask.name(), told.priority.name(), told.event.event_type)?;
+        writeln!(
+            out,
+            "\n  {} · {} · {} · {}",
+            told.department,
+            told.ask.name(),
+            told.priority.name(),
+            told.event.event_type
+        )?;
         writeln!(out, "  {}", told.title)?;
         for line in told.body.lines().filter(|line| !line.is_empty()) {
             writeln!(out, "    {line}")?;
@@ -101,9 +108,14 @@ pub(super) fn notifications_in_full(opened: &Opened, out: &mut dyn Write) -> Res
 /// How long each hop took, from the metrics.
 pub(super) fn lag(registry: &Registry, out: &mut dyn Write) -> Result<()> {
     let mut hops: BTreeMap<String, Hop> = BTreeMap::new();
-    for family in registry.gather().iter().filter(|family| family.name() == "hinge_communication_lag_seconds") {
+    for family in registry.gather().iter().filter(|family| family.name() == "hinge_communication_lag_seconds")
+    {
         for metric in family.get_metric() {
-            let name = metric.get_label().iter().find(|label| label.name() == "hop").map(|label| label.value());
+            let name = metric
+                .get_label()
+                .iter()
+                .find(|label| label.name() == "hop")
+                .map(prometheus::proto::LabelPair::value);
             let hop = hops.entry(name.unwrap_or_default().to_owned()).or_default();
             let histogram = metric.get_histogram();
             hop.count += histogram.get_sample_count();
@@ -116,7 +128,10 @@ pub(super) fn lag(registry: &Registry, out: &mut dyn Write) -> Result<()> {
             }
         }
     }
-    writeln!(out, "\nHow long the telling took (the shop's own clock up to `recorded`, real time from there):")?;
+    writeln!(
+        out,
+        "\nHow long the telling took (the shop's own clock up to `recorded`, real time from there):"
+    )?;
     let mut table = table(&["hop", "half of them within", "99 % within", "notifications"]);
     for name in ["occurred-recorded", "recorded-decided", "decided-published"] {
         if let Some(hop) = hops.get(name) {
@@ -155,7 +170,8 @@ pub(super) fn rejected(opened: &Opened, out: &mut dyn Write) -> Result<()> {
     read_all(reader.as_mut(), DEAD_LETTERS, &mut |record| {
         let letter = document(record, &catalogue);
         let header = |name: &str| letter["headers"][name].as_str().unwrap_or_default().to_owned();
-        let entry = by_code.entry(header("hinge-error-code")).or_insert_with(|| (0, header("hinge-error-detail")));
+        let entry =
+            by_code.entry(header("hinge-error-code")).or_insert_with(|| (0, header("hinge-error-detail")));
         entry.0 += 1;
         Ok(true)
     })?;
@@ -184,7 +200,10 @@ pub(super) fn closure(written: u64, summary: &Summary, out: &mut dyn Write) -> R
          {rejected} rejected = {total}{}",
         if total == written { ": it adds up." } else { "" }
     )?;
-    ensure!(total == written, "{written} records were written, but {total} have an outcome; this is a defect of Hinge");
+    ensure!(
+        total == written,
+        "{written} records were written, but {total} have an outcome; this is a defect of Hinge"
+    );
     Ok(())
 }
 

@@ -90,7 +90,8 @@ impl Shop<'_> {
         });
         let placed = Self::at(day, minute);
         let money = format!("{}.{:02}", value / 100, value % 100);
-        let facts = json!({"value": money, "currency": "CHF", "item_count": self.rng.u8(1..6), "channel": "web"});
+        let facts =
+            json!({"value": money, "currency": "CHF", "item_count": self.rng.u8(1..6), "channel": "web"});
         self.tell("order.placed", &order, placed, &joined(&common, facts))?;
         if self.rng.u8(..100) < 5 {
             let cancelled = placed + minutes(self.rng.i64(5..300));
@@ -118,16 +119,15 @@ impl Shop<'_> {
             arrives += minutes(self.rng.i64(24 * 60..80 * 60));
             let cause = self.one_of(&["carrier", "stock", "weather"]);
             let new_date = Self::local_date(arrives);
-            let facts =
-                json!({"previous_date": promised.to_string(), "new_date": &new_date, "cause": cause});
+            let facts = json!({"previous_date": promised.to_string(), "new_date": &new_date, "cause": cause});
             let known = leaves + minutes(self.rng.i64(60..600));
             if new_date > promised.to_string() {
                 self.tell("delivery.delayed", order, known, &joined(common, facts))?;
             }
         }
-        let arrived = Self::local_date(arrives);
-        let late = arrived > promised.to_string();
-        self.tell("delivery.completed", order, arrives, &joined(common, json!({"delivered_date": arrived})))?;
+        let day = Self::local_date(arrives);
+        let late = day > promised.to_string();
+        self.tell("delivery.completed", order, arrives, &joined(common, json!({"delivered_date": day})))?;
         if self.rng.u8(..100) < if late { 60 } else { 6 } {
             let topic = if late { "complaint" } else { "question" };
             let channel = self.one_of(&["telephone", "email", "counter"]);

@@ -65,7 +65,7 @@ pub(crate) struct IngestArgs {
     #[arg(long)]
     pub(crate) unsorted: bool,
 
-    /// These events are not history, however old: people are told at once and promises start to run
+    /// These events are not history, however old: departments are told as of something that just happened
     #[arg(long)]
     pub(crate) live: bool,
 

@@ -69,7 +69,7 @@ impl Appender for KafkaAppender {
             }
             sleep(DRAIN_STEP);
         }
-        let Deliveries { delivered, failed: _, failure } = self.producer.context().take();
+        let Deliveries { delivered, failure, .. } = self.producer.context().take();
         let sent = std::mem::take(&mut self.sent);
         match failure {
             None if delivered == sent => Ok(()),

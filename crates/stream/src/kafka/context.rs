@@ -86,6 +86,7 @@ pub(super) struct DeliveryContext {
     pub(super) ear: Ear,
     delivered: AtomicU64,
     failed: AtomicU64,
+    unsure: AtomicU64,
     failure: Mutex<Option<(String, KafkaError)>>,
 }
 
@@ -94,6 +95,8 @@ pub(super) struct DeliveryContext {
 pub(super) struct Deliveries {
     pub(super) delivered: u64,
     pub(super) failed: u64,
+    /// Those among the failed that a broker may have all the same.
+    pub(super) unsure: u64,
     /// Topic and cause of one that failed.
     pub(super) failure: Option<(String, KafkaError)>,
 }
@@ -103,6 +106,7 @@ impl DeliveryContext {
         Deliveries {
             delivered: self.delivered.swap(0, Ordering::Relaxed),
             failed: self.failed.swap(0, Ordering::Relaxed),
+            unsure: self.unsure.swap(0, Ordering::Relaxed),
             failure: lock(&self.failure).take(),
         }
     }
@@ -128,6 +132,10 @@ impl ProducerContext for DeliveryContext {
             }
             Err((error, record)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
+                // What an abort finds in the queue was never sent.
+                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PurgeQueue) {
+                    self.unsure.fetch_add(1, Ordering::Relaxed);
+                }
                 lock(&self.failure).get_or_insert_with(|| (record.topic().to_owned(), error.clone()));
             }
         }

@@ -363,6 +363,10 @@ impl Session for KafkaSession {
         let committed = match self.producer.commit(offsets.as_ref())? {
             Ended::Committed => Committed::Done,
             Ended::Aborted => Committed::RolledBack,
+            Ended::Broken => {
+                self.producer.renew()?;
+                Committed::RolledBack
+            }
             Ended::Unknown => self.make_certain(&wanted)?,
         };
         match committed {
@@ -378,7 +382,7 @@ impl Session for KafkaSession {
     fn abort(&mut self) -> Result<(), Error> {
         if self.is_open {
             self.is_open = false;
-            if self.producer.abort()? == Ended::Unknown {
+            if self.producer.abort()? != Ended::Aborted {
                 self.producer.renew()?;
             }
         }

@@ -38,9 +38,9 @@ const TAKING_OVER: Duration = Duration::from_mins(1);
 /// librdkafka wait for a fixed 20 ms.
 const PAUSE_AFTER_COMMIT: Duration = Duration::from_millis(4);
 
-/// A commit that took longer may have been sent twice, and the second one may decide the *next*
+/// An end that took longer may have been sent twice, and the second one may decide the *next*
 /// transaction: librdkafka speaks the first transaction protocol.
-const SURE_COMMIT: Duration = Duration::from_secs(1);
+const SURE_END: Duration = Duration::from_secs(1);
 
 /// `poll` with a timeout spins in rdkafka 0.39; this costs less and is as quick.
 pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
@@ -50,6 +50,10 @@ pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
 pub(super) enum Ended {
     Committed,
     Aborted,
+    /// Nothing of it is committed, but records of it may still be under way. This producer would give
+    /// their sequence numbers to the next records, and a broker that has the old ones takes the new
+    /// ones for repetitions: acknowledged, and lost. [`TransactionalProducer::renew`] is needed.
+    Broken,
     /// It may be committed or not, or an end of it may still be under way:
     /// [`TransactionalProducer::renew`] makes it certain.
     Unknown,
@@ -166,14 +170,14 @@ impl TransactionalProducer {
         let deadline = Deadline::after(BATCH);
         if !self.drain(deadline) {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
-            return self.abort();
+            return Ok(Ended::Broken);
         }
         let deliveries = self.producer.context().take();
         if deliveries.failed > 0 || deliveries.delivered != self.sent {
-            let Deliveries { delivered, failed, failure } = deliveries;
+            let Deliveries { delivered, failed, failure, .. } = deliveries;
             tracing::warn!(sent = self.sent, delivered, failed, ?failure, "not every record was delivered");
             self.delivery_failure = failure;
-            return self.abort();
+            return Ok(Ended::Broken);
         }
         if let Some(Offsets { list, group }) = offsets {
             let send = |wait| self.producer.send_offsets_to_transaction(list, group, wait);
@@ -187,7 +191,7 @@ impl TransactionalProducer {
         let ended = match self.until(deadline, "committing a transaction", commit)? {
             Some(Unfinished::ToAbort) => return self.abort(),
             Some(Unfinished::TooLate) => Ended::Unknown,
-            None if started.elapsed() > SURE_COMMIT => Ended::Unknown,
+            None if started.elapsed() > SURE_END => Ended::Unknown,
             None => Ended::Committed,
         };
         self.committed_at = Some(Instant::now());
@@ -196,19 +200,20 @@ impl TransactionalProducer {
 
     /// Discards the transaction.
     pub(super) fn abort(&mut self) -> Result<Ended, Error> {
-        let deadline = Deadline::after(BATCH);
+        let (started, deadline) = (Instant::now(), Deadline::after(BATCH));
         loop {
             let answer = self.producer.abort_transaction(ABORT_SLICE);
             self.producer.poll(Duration::ZERO);
             let Err(error) = answer else { break };
             match self.class(&error) {
                 Class::Retriable if !deadline.is_over() => sleep(DRAIN_STEP),
-                Class::Retriable | Class::Abortable => return Ok(Ended::Unknown),
-                Class::Fenced if self.is_too_old() => return Ok(Ended::Unknown),
+                Class::Retriable | Class::Abortable => return Ok(Ended::Broken),
+                Class::Fenced if self.is_too_old() => return Ok(Ended::Broken),
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
-        Ok(Ended::Aborted)
+        let is_sure = started.elapsed() <= SURE_END && self.producer.context().take().unsure == 0;
+        Ok(if is_sure { Ended::Aborted } else { Ended::Broken })
     }
 
     /// Serves the client while nothing is to be done; an error is one that it cannot live with.
