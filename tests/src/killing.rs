@@ -84,41 +84,24 @@ impl Verdict {
 
 /// Goes through with it; `None` where there is no Kafka, which has then been told.
 pub fn endure(ordeal: &Ordeal<'_>) -> Option<Verdict> {
-    let t0 = Instant::now();
-    macro_rules! tick {
-        ($w:expr) => {
-            eprintln!("TICK {} {:?}", $w, t0.elapsed());
-        };
-    }
     let calm_site = Site::fresh(ordeal.backend, ordeal.policy)?;
-    tick!("fresh");
     (ordeal.feed)(&calm_site);
-    tick!("fed");
     let calm = ordeal.leave_alone(&calm_site);
-    tick!("calm");
     drop(calm_site);
-    tick!("dropped");
 
     let site = Site::fresh(ordeal.backend, ordeal.policy)?;
-    tick!("fresh");
     (ordeal.feed)(&site);
-    tick!("fed");
     let mut differences = Vec::new();
     let started = Instant::now();
     let kills_inside = ordeal.disturb(&site, &calm, &mut differences);
-    tick!("disturbed");
     let drained_last = records(&ordeal.drain(&site));
     let disturbed = started.elapsed();
-    tick!("drained");
     let left = records(&ordeal.drain(&site));
     if left != 0 {
         differences.push(format!("{left} records were handled after everything had been"));
     }
-    tick!("drained again");
     differences.extend(site.open_transactions());
-    tick!("opentx");
     let told = Told::read(site.open().as_ref()).expect("the log can be read");
-    tick!("told");
     differences.extend(calm.told.differences(&told));
     differences.extend(calm.told.faults.iter().map(|fault| format!("undisturbed: {fault}")));
     differences.extend(misreported(&calm.summary, &calm.told));
@@ -155,7 +138,6 @@ impl Ordeal<'_> {
         });
         let ended = running.ended().well();
         let took = started.elapsed();
-        eprintln!("TICK calm run {took:?} first {first:?}\n{}", ended.log);
         let summary = summary(&ended);
         let told = Told::read(log.as_ref()).expect("the log can be read");
         Calm { told, summary, startup: first, took, progress: progress(reader.as_mut()) }
@@ -167,11 +149,9 @@ impl Ordeal<'_> {
         let log = site.open();
         let mut reader = log.reader().expect("the log can be read");
         let working = calm.took.saturating_sub(calm.startup);
-        let a_few_batches =
-            working.mul_f64(f64::from(self.batch_records) * 3.0 / calm.told.inputs.max(1) as f64);
+        let a_few_batches = working.mul_f64(f64::from(self.batch_records) * 3.0 / calm.told.inputs.max(1) as f64);
         let mut inside = 0;
         for turn in 0..self.kills {
-            let t1 = Instant::now();
             let mut running = self.start(site.run(self.policy));
             if rng.u8(..5) == 0 {
                 std::thread::sleep(calm.startup.mul_f64(rng.f64()));
@@ -183,7 +163,6 @@ impl Ordeal<'_> {
             if !running.is_running() {
                 faults.push(format!("it ended by itself:\n{}", running.log()));
             }
-            eprintln!("TICK kill after {:?}\n{}", t1.elapsed(), running.log());
             running.kill();
             inside += u32::from(progress(reader.as_mut()) < calm.progress);
         }
@@ -195,9 +174,7 @@ impl Ordeal<'_> {
         if ended.code != Some(0) || asked.elapsed() > GRACE {
             faults.push(format!("asked to end, it ended with {:?} after {:?}", ended.code, asked.elapsed()));
         }
-        faults.extend(
-            site.open_transactions().into_iter().map(|open| format!("after it was asked to end: {open}")),
-        );
+        faults.extend(site.open_transactions().into_iter().map(|open| format!("after it was asked to end: {open}")));
         inside
     }
 
@@ -237,20 +214,12 @@ fn records(summary: &Json) -> u64 {
 fn misreported(summary: &Json, told: &Told) -> Vec<String> {
     let outcomes = summary["outcomes"].as_array().into_iter().flatten();
     let said = |outcome: &str, reason: Option<&str>| -> usize {
-        let counted = outcomes
-            .clone()
-            .filter(|row| row["outcome"] == outcome && reason.is_none_or(|reason| row["reason"] == reason));
-        counted
-            .filter_map(|row| row["records"].as_u64())
-            .filter_map(|count| usize::try_from(count).ok())
-            .sum()
+        let counted = outcomes.clone().filter(|row| {
+            row["outcome"] == outcome && reason.is_none_or(|reason| row["reason"] == reason)
+        });
+        counted.filter_map(|row| row["records"].as_u64()).filter_map(|count| usize::try_from(count).ok()).sum()
     };
-    let notified: u64 = summary["notifications"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, count)| count.as_u64())
-        .sum();
+    let notified: u64 = summary["notifications"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
     let pairs = [
         ("records", usize::try_from(records(summary)).unwrap_or_default(), told.inputs),
         ("emitted", said("emitted", None), told.decided("emitted")),

@@ -79,3 +79,6 @@ fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &m
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! `routes/*.yaml`: the rules, checked against departments, templates and the facts of the event types.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use hinge_domain::{Ask, Department, Event, Expression, Priority, Rule, Templates};
 use hinge_schema::Catalogue;
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Page, Place};
@@ -22,9 +24,9 @@ struct RoutesFile {
 struct RouteEntry {
     id: Spanned<String>,
     owner: Spanned<String>,
-    on: OneOrMany,
+    on: Spanned<OneOrMany>,
     when: Option<Spanned<String>>,
-    to: OneOrMany,
+    to: Spanned<OneOrMany>,
     #[serde(default)]
     kind: KindName,
     #[serde(default)]
@@ -37,19 +39,44 @@ struct RouteEntry {
     stop: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// `operations` or `[operations, finance]`. (An untagged enum would lose the places in the file.)
 enum OneOrMany {
-    One(Spanned<String>),
+    One(String),
     Many(Vec<Spanned<String>>),
 }
 
-impl OneOrMany {
-    fn into_vec(self) -> Vec<Spanned<String>> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(OneOrMany::One(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+                let mut many = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    many.push(name);
+                }
+                Ok(OneOrMany::Many(many))
+            }
         }
+
+        deserializer.deserialize_any(Names)
+    }
+}
+
+fn names(given: Spanned<OneOrMany>) -> Vec<Spanned<String>> {
+    match given.value {
+        OneOrMany::One(one) => vec![Spanned::new(one, given.referenced, given.defined)],
+        OneOrMany::Many(many) => many,
     }
 }
 
@@ -93,7 +120,7 @@ fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry
         let message = format!("the rule id `{}` is already used in {other}", entry.id.value);
         page.note("name-duplicate", &entry.id, message, "give each rule an id of its own");
     }
-    let event_types = event_types(page, known, entry.on.into_vec(), &entry.id);
+    let event_types = event_types(page, known, names(entry.on), &entry.id);
     let when = entry.when.and_then(|when| condition(page, known, &event_types, &when));
     for fact in &entry.requires {
         let lacking =
@@ -110,7 +137,7 @@ fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry
     Rule {
         id: entry.id.value.into(),
         owner: entry.owner.value.into(),
-        to: departments(page, known, entry.to.into_vec()),
+        to: departments(page, known, names(entry.to)),
         event_types,
         when,
         ask: match entry.kind {

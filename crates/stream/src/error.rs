@@ -307,3 +307,25 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, ExitCode};
+
+    #[test]
+    fn codes_are_kebab_case_and_told_once() {
+        for (place, code) in Error::CODES.iter().enumerate() {
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{code}");
+            assert!(!Error::CODES[place + 1..].contains(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_has_a_listed_code_an_exit_code_and_a_sentence_that_helps() {
+        let error = Error::TopicMissing { topic: "order.events".to_owned() };
+        assert!(Error::CODES.contains(&error.code()));
+        assert_eq!((error.exit_code(), error.exit_code().number()), (ExitCode::Config, 78));
+        let sentence = "there is no topic `order.events`; create it with `hinge topics apply`, or correct its name in the settings";
+        assert_eq!(error.to_string(), sentence);
+    }
+}

@@ -4,4 +4,5 @@ mod bad_records;
 mod broker;
 mod house;
 mod kill;
+mod readme;
 mod scenarios;

@@ -27,11 +27,23 @@ pub(super) struct KafkaAppender {
 
 impl KafkaAppender {
     pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
-        let producer = config::appender(settings)
-            .create_with_context(DeliveryContext::default())
-            .map_err(|error| Error::SettingsRefused { source: error.into() })?;
+        let producer = create(settings)?;
         Ok(Self { settings: settings.clone(), producer, topics: HashSet::new(), sent: 0 })
     }
+
+    /// What a producer gave up may still be under way, under sequence numbers that it would give to
+    /// the next records.
+    fn renew(&mut self) -> Result<(), Error> {
+        self.sent = 0;
+        self.producer = create(&self.settings)?;
+        Ok(())
+    }
+}
+
+fn create(settings: &Settings) -> Result<BaseProducer<DeliveryContext>, Error> {
+    config::appender(settings)
+        .create_with_context(DeliveryContext::default())
+        .map_err(|error| Error::SettingsRefused { source: error.into() })
 }
 
 impl Appender for KafkaAppender {
@@ -64,6 +76,7 @@ impl Appender for KafkaAppender {
                 break;
             }
             if deadline.is_over() {
+                self.renew()?;
                 let doing = "waiting for the brokers to acknowledge records".to_owned();
                 return Err(Error::TimedOut { doing, waited: deadline.patience(), source: None });
             }
@@ -71,8 +84,11 @@ impl Appender for KafkaAppender {
         }
         let Deliveries { delivered, failure, .. } = self.producer.context().take();
         let sent = std::mem::take(&mut self.sent);
+        if failure.is_none() && delivered == sent {
+            return Ok(());
+        }
+        self.renew()?;
         match failure {
-            None if delivered == sent => Ok(()),
             Some((topic, error)) if error.rdkafka_error_code().is_some_and(is_denial) => {
                 Err(failed(&format!("writing to `{topic}`"), error))
             }

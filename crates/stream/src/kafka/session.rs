@@ -362,6 +362,10 @@ impl Session for KafkaSession {
         self.is_open = false;
         let committed = match self.producer.commit(offsets.as_ref())? {
             Ended::Committed => Committed::Done,
+            Ended::CommittedLate => {
+                self.producer.renew()?;
+                Committed::Done
+            }
             Ended::Aborted => Committed::RolledBack,
             Ended::Broken => {
                 self.producer.renew()?;

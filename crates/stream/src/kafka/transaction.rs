@@ -38,8 +38,10 @@ const TAKING_OVER: Duration = Duration::from_mins(1);
 /// librdkafka wait for a fixed 20 ms.
 const PAUSE_AFTER_COMMIT: Duration = Duration::from_millis(4);
 
-/// An end that took longer may have been sent twice, and the second one may decide the *next*
-/// transaction: librdkafka speaks the first transaction protocol.
+/// After this a request is sent again (`socket.timeout.ms`); a shorter transaction has no second one.
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// An end that took longer is suspicious; the client itself may call it a success.
 const SURE_END: Duration = Duration::from_secs(1);
 
 /// `poll` with a timeout spins in rdkafka 0.39; this costs less and is as quick.
@@ -49,13 +51,17 @@ pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Committed,
+    /// Committed, but requests may have been sent twice, and the second of a pair may still be under
+    /// way to decide about the *next* transaction: librdkafka speaks the first transaction protocol.
+    /// [`TransactionalProducer::renew`] is needed.
+    CommittedLate,
     Aborted,
     /// Nothing of it is committed, but records of it may still be under way. This producer would give
     /// their sequence numbers to the next records, and a broker that has the old ones takes the new
     /// ones for repetitions: acknowledged, and lost. [`TransactionalProducer::renew`] is needed.
     Broken,
-    /// It may be committed or not, or an end of it may still be under way:
-    /// [`TransactionalProducer::renew`] makes it certain.
+    /// It may be committed or not: [`TransactionalProducer::renew`] makes it certain, and the
+    /// committed positions tell.
     Unknown,
 }
 
@@ -114,7 +120,7 @@ impl TransactionalProducer {
     /// A new producer under the same id: whatever the old one left is committed or aborted for good,
     /// and nothing that it sent late can count any more.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
-        tracing::warn!(id = %self.id, "the end of a transaction is uncertain: starting a new producer");
+        tracing::warn!(id = %self.id, "a transaction did not end cleanly: starting a new producer");
         self.producer = create(&self.config)?;
         self.sent = 0;
         self.take_over()
@@ -191,7 +197,7 @@ impl TransactionalProducer {
         let ended = match self.until(deadline, "committing a transaction", commit)? {
             Some(Unfinished::ToAbort) => return self.abort(),
             Some(Unfinished::TooLate) => Ended::Unknown,
-            None if started.elapsed() > SURE_END => Ended::Unknown,
+            None if started.elapsed() > SURE_END || self.begun_at.elapsed() > REQUEST => Ended::CommittedLate,
             None => Ended::Committed,
         };
         self.committed_at = Some(Instant::now());

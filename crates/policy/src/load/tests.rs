@@ -1,0 +1,121 @@
+//! Mistakes in a policy, each with the place and the words that it must be told with.
+
+use std::fs;
+
+use super::*;
+use crate::write_starter;
+
+/// Loads the starter policy with one file changed.
+fn load_with(file: &str, change: impl Fn(&str) -> String) -> Result<Loaded, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    write_starter(folder.path()).unwrap();
+    let path = folder.path().join(file);
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let after = change(&before);
+    assert_ne!(before, after, "the mistake is there");
+    fs::write(&path, after).unwrap();
+    load(folder.path(), &Catalogue::builtin())
+}
+
+/// One mistake gives one diagnostic: its code, the file and line of the mistake, and words that it says.
+fn check(file: &str, from: &str, to: &str, (code, words): (&str, &[&str])) {
+    let line = std::cell::Cell::new(0);
+    let mistake = |text: &str| {
+        line.set(text[..text.find(from).unwrap()].matches('\n').count() + 1);
+        text.replacen(from, to, 1)
+    };
+    let problems = load_with(file, mistake).map(|_| ()).unwrap_err().0;
+    let told = problems.iter().find(|problem| problem.code == code);
+    let told = told.unwrap_or_else(|| panic!("`{from}` -> `{to}`: no `{code}` in {problems:#?}"));
+    assert!(told.file.ends_with(file), "{told}");
+    assert_eq!(told.line, line.get(), "{told}");
+    let all = format!("{} {}", told.message, told.help);
+    for word in words {
+        assert!(all.contains(word), "`{word}` is not said: {told}");
+    }
+    assert!(!told.help.is_empty(), "{told}");
+}
+
+const ROUTES: &str = "routes/20-orders.yaml";
+
+#[test]
+fn the_starter_policy_holds_and_its_version_follows_its_content() {
+    let version = |change: &dyn Fn(&str) -> String| load_with(ROUTES, change).unwrap().policy.version;
+    let one = version(&|text| format!("{text}\n# a comment"));
+    assert_eq!(one, version(&|text| format!("{text}\n# a comment")));
+    assert_ne!(one, version(&|text| format!("{text}\n# another")));
+}
+
+#[test]
+fn each_mistake_is_told_with_file_line_and_what_to_do() {
+    check(ROUTES, "to: warehouse", "to: warehous", ("name-unknown", &["`warehous`", "customer-support"]));
+    check(ROUTES, "on: order.confirmed", "on: order.confirm", ("name-unknown", &["`order.confirm`", "order.confirmed"]));
+    check(ROUTES, "template: order-to-pack", "template: order-pack", ("name-unknown", &["templates/order-pack.md"]));
+    check(ROUTES, "kind: do", "kind: done", ("yaml-invalid", &["done"]));
+    check(ROUTES, "id: order-promised", "id: order-to-pack", ("name-duplicate", &["order-to-pack"]));
+    check(ROUTES, "id: order-to-pack", "id: Order To Pack", ("name-invalid", &["lower-case"]));
+    check(ROUTES, "requires: [promised_date, zone]", "requires: [promised]", ("fact-unknown", &["`promised`", "promised_date"]));
+    check(ROUTES, "event.value >=", "event.valeu >=", ("fact-unknown", &["`valeu`", "value"]));
+    check(ROUTES, "event.value >=", "order.value >=", ("fact-unknown", &["`order`", "event.state"]));
+    check(ROUTES, "event.value >= 500.0", "event.value >=", ("expression-invalid", &["CEL"]));
+    check(ROUTES, "event.value >= 500.0", "shout(event.value)", ("expression-invalid", &["`shout`"]));
+    check(ROUTES, "owner: finance", "ownr: finance", ("yaml-invalid", &["ownr"]));
+    check(ROUTES, "to: finance", "to: *nobody", ("yaml-invalid", &["anchor"]));
+    check("departments.yaml", "finance:", "Finance:", ("name-invalid", &["`Finance`"]));
+    check("departments.yaml", "format: avro", "format: xml", ("yaml-invalid", &["xml"]));
+    check("departments.yaml", "{title: Finance}", "{partitions: 0}", ("name-invalid", &["256"]));
+    check("chain.yaml", "delivery.scheduled", "delivery.schedule", ("name-unknown", &["delivery.scheduled"]));
+    check("chain.yaml", "order.changed", "order.placed", ("name-duplicate", &["`operations`"]));
+    check("chain.yaml", "step: delivery\n", "step: operations\n", ("name-duplicate", &["`operations`"]));
+    check("policy.yaml", "catalogue: 1", "catalogue: 9", ("catalogue-version", &["9", "version 1"]));
+    check("policy.yaml", "ignored: []", "ignored: [{type: order.lost, reason: x}]", ("name-unknown", &["order.lost"]));
+    check("policy.yaml", "name: An", "nme: An", ("yaml-invalid", &["nme"]));
+    check("templates/delivered.md", "{{ event.subject }}", "{{ event.subject", ("template-invalid", &["correct the template"]));
+    check("templates/delivered.md", "# Order", "\n# Order", ("template-invalid", &["title"]));
+}
+
+#[test]
+fn an_event_type_that_nobody_thought_of_is_refused_by_name() {
+    let routed = |text: &str| text.replace("on: order.changed", "on: order.cancelled");
+    let problems = load_with(ROUTES, routed).map(|_| ()).unwrap_err();
+    assert!(problems.to_string().contains("no rule looks at `order.changed`"), "{problems}");
+    let both = |text: &str| text.replace("ignored: []", "ignored: [{type: order.placed, reason: tired}]");
+    let problems = load_with("policy.yaml", both).map(|_| ()).unwrap_err();
+    assert!(problems.to_string().contains("`order.placed` is ignored, but a rule looks at it"), "{problems}");
+}
+
+#[test]
+fn a_template_reads_only_what_its_events_can_say() {
+    let problems = load_with("templates/delivered.md", |text| text.replace("subject", "subjct"));
+    let problems = problems.map(|_| ()).unwrap_err();
+    assert!(problems.to_string().contains("`delivery.completed` has no fact `subjct`"), "{problems}");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let three = |text: &str| {
+        text.replace("to: warehouse", "to: nobody").replace("requires: [value", "requires: [valu").replace(
+            "template: order-changed",
+            "template: order-changd",
+        )
+    };
+    assert_eq!(load_with(ROUTES, three).map(|_| ()).unwrap_err().0.len(), 3);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let problems = load(&folder.path().join("nowhere"), &Catalogue::builtin()).map(|_| ()).unwrap_err();
+    assert_eq!(problems.0.len(), 3, "{problems}");
+    assert!(problems.0.iter().all(|problem| problem.code == "file-unreadable"), "{problems}");
+    write_starter(folder.path()).unwrap();
+    fs::write(folder.path().join("chain.yaml"), [0xff, 0xfe]).unwrap();
+    fs::write(folder.path().join("policy.yaml"), " ".repeat(2 * 1024 * 1024)).unwrap();
+    let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err().to_string();
+    assert!(problems.contains("not UTF-8") && problems.contains("at most 1048576"), "{problems}");
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_no_mistakes() {
+    load_with("chain.yaml", |text| format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+}
