@@ -149,7 +149,8 @@ impl Ordeal<'_> {
         let log = site.open();
         let mut reader = log.reader().expect("the log can be read");
         let working = calm.took.saturating_sub(calm.startup);
-        let a_few_batches = working.mul_f64(f64::from(self.batch_records) * 3.0 / calm.told.inputs.max(1) as f64);
+        let a_few_batches =
+            working.mul_f64(f64::from(self.batch_records) * 3.0 / calm.told.inputs.max(1) as f64);
         let mut inside = 0;
         for turn in 0..self.kills {
             let mut running = self.start(site.run(self.policy));
@@ -167,6 +168,7 @@ impl Ordeal<'_> {
             inside += u32::from(progress(reader.as_mut()) < calm.progress);
         }
         let mut running = self.start(site.run(self.policy));
+        running.says("partition taken up");
         wait_for(&mut running, reader.as_mut(), (calm.progress as f64 * 0.92) as i64);
         running.signal("TERM");
         let asked = Instant::now();
@@ -174,7 +176,9 @@ impl Ordeal<'_> {
         if ended.code != Some(0) || asked.elapsed() > GRACE {
             faults.push(format!("asked to end, it ended with {:?} after {:?}", ended.code, asked.elapsed()));
         }
-        faults.extend(site.open_transactions().into_iter().map(|open| format!("after it was asked to end: {open}")));
+        faults.extend(
+            site.open_transactions().into_iter().map(|open| format!("after it was asked to end: {open}")),
+        );
         inside
     }
 
@@ -185,6 +189,8 @@ impl Ordeal<'_> {
     fn start(&self, arguments: Vec<String>) -> Running {
         let mut command = hinge(arguments);
         command.env("HINGE_ROUTER__BATCH_RECORDS", self.batch_records.to_string());
+        // Otherwise the brokers wait for each killed worker until they give it up.
+        command.env("HINGE_STREAM__STATIC_MEMBERSHIP", "true");
         Running::start(&mut command)
     }
 }
@@ -214,12 +220,20 @@ fn records(summary: &Json) -> u64 {
 fn misreported(summary: &Json, told: &Told) -> Vec<String> {
     let outcomes = summary["outcomes"].as_array().into_iter().flatten();
     let said = |outcome: &str, reason: Option<&str>| -> usize {
-        let counted = outcomes.clone().filter(|row| {
-            row["outcome"] == outcome && reason.is_none_or(|reason| row["reason"] == reason)
-        });
-        counted.filter_map(|row| row["records"].as_u64()).filter_map(|count| usize::try_from(count).ok()).sum()
+        let counted = outcomes
+            .clone()
+            .filter(|row| row["outcome"] == outcome && reason.is_none_or(|reason| row["reason"] == reason));
+        counted
+            .filter_map(|row| row["records"].as_u64())
+            .filter_map(|count| usize::try_from(count).ok())
+            .sum()
     };
-    let notified: u64 = summary["notifications"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+    let notified: u64 = summary["notifications"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, count)| count.as_u64())
+        .sum();
     let pairs = [
         ("records", usize::try_from(records(summary)).unwrap_or_default(), told.inputs),
         ("emitted", said("emitted", None), told.decided("emitted")),

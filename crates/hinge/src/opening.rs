@@ -50,7 +50,10 @@ pub(crate) fn open_log(settings: &Settings, if_missing: IfMissing) -> Result<Ope
         let log = EmbeddedLog::open(&settings.stream.data, options)?;
         Ok(Opened { log: Box::new(log), embedded: true })
     } else {
-        let log = KafkaLog::connect(hinge_stream::kafka::Settings::new(&settings.stream.brokers))?;
+        let log = KafkaLog::connect(hinge_stream::kafka::Settings {
+            static_membership: settings.stream.static_membership,
+            ..hinge_stream::kafka::Settings::new(&settings.stream.brokers)
+        })?;
         Ok(Opened { log: Box::new(log), embedded: false })
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct StreamSettings {
     pub(crate) brokers: String,
     pub(crate) start_at: String,
     pub(crate) instance: String,
+    pub(crate) static_membership: bool,
     pub(crate) input_partitions: i32,
     pub(crate) replication: i32,
 }

@@ -2,7 +2,9 @@
 
 mod bad_records;
 mod broker;
+mod command_line;
 mod house;
 mod kill;
 mod readme;
+mod repetition;
 mod scenarios;

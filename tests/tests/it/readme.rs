@@ -55,7 +55,10 @@ fn the_mapping_of_the_readme_brings_in_its_orders_and_the_new_department_is_told
 
     // The commands of the README, as they stand there.
     let readme = readme();
-    let commands = readme.lines().map(str::trim).filter(|line| line.starts_with("hinge ") && line.contains("--data data"));
+    let commands = readme
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("hinge ") && line.contains("--data data"));
     let mut told = String::new();
     for command in commands {
         let words: Vec<&str> = command.split_whitespace().skip(1).collect();
@@ -67,8 +70,10 @@ fn the_mapping_of_the_readme_brings_in_its_orders_and_the_new_department_is_told
 #[test]
 fn every_command_of_the_program_is_in_the_feature_table() {
     let help = said(Path::new("."), "--help");
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let named = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()));
+    let commands =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let named = commands
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()));
     let readme = readme();
     let named: Vec<&str> = named.filter(|command| *command != "help").collect();
     assert!(named.len() >= 9, "{named:?}");

@@ -211,15 +211,15 @@ pub(super) fn closure(written: u64, summary: &Summary, out: &mut dyn Write) -> R
 pub(super) fn next_commands(dir: &Path, id: &str, out: &mut dyn Write) -> Result<()> {
     let (data, policy) = (dir.join("data"), dir.join("policy"));
     let (data, policy) = (data.display(), policy.display());
+    let program = std::env::args().next().unwrap_or_else(|| "hinge".to_owned());
     writeln!(
         out,
         "\nTry next (the demo's folder is {}; it may be deleted):\n\
-         \x20 hinge tail --data {data} hinge.notifications.quality --until-end -n 3\n\
-         \x20 hinge why --data {data} {id}\n\
-         \x20 hinge tail --data {data} hinge.decisions --until-end --format json -n 1\n\
-         \x20 hinge check --policy {policy}                         (then change a rule and check again)\n\
-         \x20 hinge init my-policy                                  (a policy of your own)\n\
-         The program is target/debug/hinge after `make demo`.",
+         \x20 {program} tail --data {data} hinge.notifications.quality --until-end -n 3\n\
+         \x20 {program} why --data {data} {id}\n\
+         \x20 {program} tail --data {data} hinge.decisions --until-end --format json -n 1\n\
+         \x20 {program} check --policy {policy}    (then change a rule and check again)\n\
+         \x20 {program} init my-policy             (a policy of your own)",
         dir.display()
     )?;
     Ok(())

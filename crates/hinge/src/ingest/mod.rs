@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hinge_domain::{Event, Mapping, ROW, Row, Stream};
 use hinge_schema::{Catalogue, Encoding};
@@ -198,10 +198,13 @@ impl<'a> Ingest<'a> {
         let present: BTreeSet<String> = log.topics()?.list()?.into_iter().map(|topic| topic.name).collect();
         match self.counts.iter().find(|count| !present.contains(&count.topic)) {
             None => Ok(()),
-            Some(EventCount { event_type, topic, .. }) => bail!(
-                "there is no topic `{topic}` for events of type `{event_type}`; `hinge topics apply --inputs` \
-                 makes it, or name another one in the settings under [inputs]"
-            ),
+            Some(EventCount { event_type, topic, .. }) => {
+                let missing = hinge_stream::Error::TopicMissing { topic: topic.clone() };
+                Err(anyhow::Error::from(missing).context(format!(
+                    "events of type `{event_type}` have nowhere to go (`hinge topics apply --inputs` makes the \
+                     input topics, [inputs] in the settings names them)"
+                )))
+            }
         }
     }
 

@@ -50,7 +50,12 @@ fn consumer(settings: &Settings) -> ClientConfig {
 /// For reading outside any group.
 pub(super) fn reader(settings: &Settings, group: Option<&str>) -> ClientConfig {
     let mut config = consumer(settings);
-    config.set("group.id", group.unwrap_or(READER_GROUP)).set("auto.offset.reset", "earliest");
+    config
+        .set("group.id", group.unwrap_or(READER_GROUP))
+        .set("auto.offset.reset", "earliest")
+        // A broker that has nothing more answers only after this long, and until then neither the end
+        // of a partition is known nor the next one asked for: by default half a second for each.
+        .set("fetch.wait.max.ms", "20");
     config
 }
 
