@@ -13,7 +13,7 @@ ARGS ?=
 # dependency is checked once and built once; only `bench` builds with full optimisation.
 TESTED := $(if $(ARGS),$(ARGS),--workspace)
 
-.PHONY: help setup check fmt lint test bench demo run deny build-setup
+.PHONY: help setup check fmt lint test bench torture demo run deny build-setup
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,12 +36,16 @@ lint: build-setup ## Clippy and the documentation's links, warnings refused
 
 test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 	@deploy/setup.sh tests || [ "$${CI:-}" != true ]
+	cargo build --locked -p hinge
 	cargo test $(TESTED) --locked --no-run
 	tests/kafka/with-broker cargo test $(TESTED) --locked
 
-bench: build-setup ## Benchmarks, on a broker with the settings of production
-	@deploy/setup.sh tests
-	HINGE_BROKER_FULL=1 tests/kafka/with-broker cargo bench --locked -p hinge-tests $(ARGS)
+bench: build-setup ## The router's speed on this machine, beside a bare copy of its records; needs no Kafka
+	cargo bench --locked -p hinge-tests --bench router $(ARGS)
+
+torture: build-setup ## Kills the real program over real files: ARGS="kill --backend embedded --mapping FILE .."
+	cargo build --locked -p hinge
+	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
 
 demo: build-setup ## Shows the product at work; needs neither Kafka nor Java
 	cargo run --locked -p hinge -- demo $(ARGS)

@@ -22,7 +22,7 @@ use hinge_tests::told::read_all;
 use prometheus::Registry;
 
 /// Input events, in all rounds the same ones.
-const EVENTS: usize = 100_000;
+const EVENTS: u32 = 100_000;
 const ROUNDS: usize = 3;
 
 /// Twelve rules, seven departments; an order tells them about 17 times in about 6 events.
@@ -149,14 +149,14 @@ impl Bench {
         let mut appender = log.appender().expect("the log can be written");
         let plan = Plan { orders: u32::MAX, seed: 1, troubled: false };
         let mut bytes = 0;
-        for written in Shop::new(plan).take(EVENTS) {
-            bytes +=
-                written.value.len() + written.headers.iter().map(|(_, value)| value.len()).sum::<usize>();
+        for written in Shop::new(plan).take(EVENTS as usize) {
+            let headers = written.headers.iter().map(|(name, value)| name.len() + value.len());
+            bytes += written.value.len() + headers.sum::<usize>();
             written.append(appender.as_mut()).expect("the log can be written");
         }
         appender.flush().expect("the log can be written");
         let rules = self.policy.rules.len();
-        println!("{EVENTS} events of {} bytes, {rules} rules", bytes / EVENTS);
+        println!("{EVENTS} events of {} bytes, {rules} rules", bytes / EVENTS as usize);
     }
 
     /// Events per second of the router.
@@ -176,7 +176,7 @@ impl Bench {
         let started = Instant::now();
         let summary: Summary = router.run().expect("the router drains");
         let took = started.elapsed();
-        assert_eq!(summary.records(), EVENTS as u64);
+        assert_eq!(summary.records(), u64::from(EVENTS));
         per_second(took)
     }
 
@@ -208,15 +208,17 @@ impl Bench {
         }
         session.close().expect("nothing is open");
         let took = started.elapsed();
-        assert_eq!(events, EVENTS);
+        assert_eq!(events, EVENTS as usize);
         per_second(took)
     }
 }
 
+type Headers = Vec<(String, Vec<u8>)>;
+
 /// What the router left of each input, without what it said.
 struct Copied {
     /// Its topics, and headers of the kind that it writes there.
-    topics: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    topics: Vec<(String, Headers)>,
     /// For each event, by its id: topics by their place above, and the size of what was written there.
     outputs: HashMap<String, Vec<(usize, usize)>>,
     bytes: Vec<u8>,
@@ -293,11 +295,11 @@ fn outputs_per_event(bench: &Bench) -> f64 {
         let bounds = reader.bounds(&spec.name).expect("the topic is there");
         records += bounds.into_iter().map(|(_, first, end)| end.0 - first.0).sum::<i64>();
     }
-    f64::from(i32::try_from(records).expect("some hundred thousand")) / f64::from(EVENTS as u32)
+    f64::from(i32::try_from(records).expect("some hundred thousand")) / f64::from(EVENTS)
 }
 
 fn per_second(took: Duration) -> f64 {
-    EVENTS as f64 / took.as_secs_f64()
+    f64::from(EVENTS) / took.as_secs_f64()
 }
 
 /// The most memory that the process has had so far.

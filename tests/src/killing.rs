@@ -149,16 +149,17 @@ impl Ordeal<'_> {
         let log = site.open();
         let mut reader = log.reader().expect("the log can be read");
         let working = calm.took.saturating_sub(calm.startup);
-        let a_few_batches =
-            working.mul_f64(f64::from(self.batch_records) * 3.0 / calm.told.inputs.max(1) as f64);
+        let inputs = u32::try_from(calm.told.inputs.max(1)).unwrap_or(u32::MAX);
+        let a_few_batches = working * self.batch_records * 3 / inputs;
         let mut inside = 0;
         for turn in 0..self.kills {
             let mut running = self.start(site.run(self.policy));
             if rng.u8(..5) == 0 {
                 std::thread::sleep(calm.startup.mul_f64(rng.f64()));
             } else {
-                let share = (f64::from(turn) + rng.f64()) / f64::from(self.kills) * 0.9;
-                wait_for(&mut running, reader.as_mut(), (calm.progress as f64 * share) as i64);
+                // In ten thousandths of the work, of which the last tenth is left for the end.
+                let share = (i64::from(turn) * 9_000 + rng.i64(0..9_000)) / i64::from(self.kills);
+                wait_for(&mut running, reader.as_mut(), calm.progress * share / 10_000);
                 std::thread::sleep(a_few_batches.mul_f64(rng.f64()));
             }
             if !running.is_running() {
@@ -169,7 +170,7 @@ impl Ordeal<'_> {
         }
         let mut running = self.start(site.run(self.policy));
         running.says("partition taken up");
-        wait_for(&mut running, reader.as_mut(), (calm.progress as f64 * 0.92) as i64);
+        wait_for(&mut running, reader.as_mut(), calm.progress * 9_200 / 10_000);
         running.signal("TERM");
         let asked = Instant::now();
         let ended = running.ended();

@@ -115,7 +115,7 @@ impl Shop {
         self.opened += 1;
         let placed = OPENING + SignedDuration::from_secs(i64::from(number) * 41);
         let mut walk = Walk { records: VecDeque::new(), shop: self };
-        if number % 50 == 0 {
+        if number.is_multiple_of(50) {
             walk.campaign(number, placed);
         }
         walk.order(number, placed);

@@ -86,6 +86,14 @@ impl Event {
         }
     }
 
+    /// All attributes and facts that are there, by the names of [`Event::attribute`].
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (Arc<str>, Value)> {
+        let attributes =
+            Self::ATTRIBUTES.iter().filter_map(|name| Some((Arc::from(*name), self.attribute(name)?)));
+        let facts = self.facts.given().map(|(name, value)| (Arc::clone(name), value.clone()));
+        attributes.chain(facts)
+    }
+
     /// The names that [`Event::attribute`] knows on every event; no schema may use them for a fact.
     pub const ATTRIBUTES: [&'static str; 6] = ["id", "source", "type", "subject", "correlationid", "time"];
 

@@ -80,8 +80,38 @@ pub struct Policy {
     pub templates: Templates,
     /// Event types of which nobody wants to be told, and why.
     pub ignored: HashMap<Arc<str>, Arc<str>>,
-    by_event_type: HashMap<Arc<str>, Vec<usize>>,
+    routes: HashMap<Arc<str>, Routes>,
     steps: HashMap<Arc<str>, usize>,
+}
+
+/// The rules that look at one event type.
+#[derive(Debug, Default)]
+struct Routes {
+    rules: Vec<usize>,
+    reads: Reads,
+}
+
+/// What conditions read of an event.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    /// These attributes and facts.
+    pub(crate) names: Vec<Arc<str>>,
+    /// All of them, because a condition takes the event as a whole.
+    pub(crate) whole: bool,
+}
+
+impl Routes {
+    fn add(&mut self, position: usize, rule: &Rule) {
+        self.rules.push(position);
+        let reads = rule.when.iter().flat_map(Expression::reads).filter(|read| read.variable == "event");
+        for read in reads {
+            if read.field.is_empty() {
+                self.reads.whole = true;
+            } else if !self.reads.names.iter().any(|name| **name == *read.field) {
+                self.reads.names.push(read.field.as_str().into());
+            }
+        }
+    }
 }
 
 /// The parts of a policy.
@@ -104,10 +134,10 @@ pub struct Parts {
 impl Policy {
     /// A policy of these parts, indexed for deciding.
     pub fn new(parts: Parts) -> Self {
-        let mut by_event_type: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+        let mut routes: HashMap<Arc<str>, Routes> = HashMap::new();
         for (position, rule) in parts.rules.iter().enumerate() {
             for event_type in &rule.event_types {
-                by_event_type.entry(Arc::clone(event_type)).or_default().push(position);
+                routes.entry(Arc::clone(event_type)).or_default().add(position, rule);
             }
         }
         let steps = parts.chain.iter().enumerate().flat_map(|(position, step)| {
@@ -115,7 +145,7 @@ impl Policy {
         });
         Self {
             steps: steps.collect(),
-            by_event_type,
+            routes,
             version: parts.version,
             departments: parts.departments,
             chain: parts.chain,
@@ -127,7 +157,14 @@ impl Policy {
 
     /// The rules that look at an event type, in order.
     pub fn rules_for(&self, event_type: &str) -> impl Iterator<Item = &Rule> {
-        self.by_event_type.get(event_type).into_iter().flatten().map(|position| &self.rules[*position])
+        let positions = self.routes.get(event_type).into_iter().flat_map(|routes| &routes.rules);
+        positions.map(|position| &self.rules[*position])
+    }
+
+    /// What the conditions for an event type read.
+    pub(crate) fn reads_of(&self, event_type: &str) -> &Reads {
+        static NOTHING: Reads = Reads { names: Vec::new(), whole: false };
+        self.routes.get(event_type).map_or(&NOTHING, |routes| &routes.reads)
     }
 
     /// The chain step of an event type and its rank, from 1.

@@ -100,10 +100,7 @@ pub struct TemplateContext {
 impl TemplateContext {
     /// The attributes and facts of an event.
     pub fn of(event: &Event) -> Self {
-        let attributes =
-            Event::ATTRIBUTES.iter().filter_map(|name| Some((Arc::from(*name), event.attribute(name)?)));
-        let facts = event.facts.given().map(|(name, value)| (Arc::clone(name), value.clone()));
-        Self { event: named(attributes.chain(facts)) }
+        Self { event: named(event.attributes()) }
     }
 }
 

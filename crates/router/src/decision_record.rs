@@ -2,89 +2,156 @@
 //!
 //! `hinge why` reads it. Facts that name or reach a person directly are not written down.
 
-use hinge_domain::{Decision, Event, Matched, Pii, Value, Verdict};
+use hinge_domain::{Decision, Event, Pii, Value, Verdict};
 use hinge_schema::Stamp;
 use hinge_stream::Record;
-use serde_json::{Map, Value as Json, json};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use crate::decode::Envelope;
 
 /// What stands for a value that is not written down.
 const PERSONAL: &str = "(personal)";
 
+#[derive(Serialize)]
+struct DecisionRecord<'a> {
+    event: About<'a>,
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    policy_version: &'a str,
+    chain_step: &'a str,
+    history: bool,
+    matched: Vec<Matched<'a>>,
+    unknown: Vec<Unknown<'a>>,
+    unrendered: &'a [String],
+    notifications: Vec<Told<'a>>,
+    #[serde(serialize_with = "as_text")]
+    recorded: Timestamp,
+    #[serde(serialize_with = "as_text")]
+    decided: Timestamp,
+}
+
+#[derive(Serialize)]
+struct About<'a> {
+    id: &'a str,
+    source: &'a str,
+    r#type: &'a str,
+    subject: &'a str,
+    correlationid: &'a str,
+    #[serde(serialize_with = "as_text")]
+    time: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Matched<'a> {
+    rule: &'a str,
+    owner: &'a str,
+    values: Values<'a>,
+}
+
+#[derive(Serialize)]
+struct Unknown<'a> {
+    rule: &'a str,
+    #[serde(serialize_with = "as_text")]
+    why: &'a hinge_domain::Unknown,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(serialize_with = "as_text")]
+    id: uuid::Uuid,
+    department: &'a str,
+    ask: &'static str,
+    rules: Vec<&'a str>,
+    missing: Vec<&'a str>,
+}
+
+/// The values that a condition read, as one object.
+struct Values<'a> {
+    event: &'a Event,
+    read: &'a [(&'a str, Value)],
+}
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.read.iter().map(|(name, value)| (*name, Written { event: self.event, name, value })),
+        )
+    }
+}
+
+/// One value, unless it names or reaches a person.
+struct Written<'a> {
+    event: &'a Event,
+    name: &'a str,
+    value: &'a Value,
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shape = self.event.facts.shape();
+        match shape.position(self.name).map(|position| shape.fields[position].pii) {
+            Some(Pii::Direct) => serializer.serialize_str(PERSONAL),
+            Some(Pii::Indirect | Pii::None) | None => self.value.serialize(serializer),
+        }
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// The record as JSON.
 pub(crate) fn encode(
     record: &Record,
     envelope: &Envelope,
     decision: &Decision<'_>,
     stamp: &Stamp,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, serde_json::Error> {
     let event = &envelope.event;
-    let (outcome, reason) = match &decision.verdict {
-        Verdict::Emitted(_) => ("emitted", Json::Null),
-        Verdict::Ignored(reason) => ("filtered", json!(reason.as_ref())),
-        Verdict::Unrouted => ("unrouted", Json::Null),
+    let (outcome, reason, notifications) = match &decision.verdict {
+        Verdict::Emitted(notifications) => ("emitted", None, notifications.as_slice()),
+        Verdict::Ignored(reason) => ("filtered", Some(reason.as_ref()), &[][..]),
+        Verdict::Unrouted => ("unrouted", None, &[][..]),
     };
-    let notifications = match &decision.verdict {
-        Verdict::Emitted(notifications) => notifications.as_slice(),
-        Verdict::Ignored(_) | Verdict::Unrouted => &[],
-    };
-    let told: Vec<Json> = notifications
-        .iter()
-        .map(|told| {
-            json!({
-                "id": told.id.to_string(),
-                "department": told.department.as_ref(),
-                "ask": told.ask.name(),
-                "rules": told.reasons.iter().map(|reason| reason.rule.as_ref()).collect::<Vec<_>>(),
-                "missing": told.missing.iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
-            })
-        })
-        .collect();
-    let unknown: Vec<Json> = decision
-        .unknown
-        .iter()
-        .map(|undecided| json!({"rule": undecided.rule.id.as_ref(), "why": undecided.why.to_string()}))
-        .collect();
-    let decided = json!({
-        "event": {
-            "id": event.id,
-            "source": event.source,
-            "type": event.event_type().as_ref(),
-            "subject": event.subject,
-            "correlationid": event.correlation_id,
-            "time": event.occurred.to_string(),
-        },
-        "topic": record.place.topic.as_ref(),
-        "partition": record.place.partition,
-        "offset": record.offset.0,
-        "outcome": outcome,
-        "reason": reason,
-        "policy_version": stamp.policy_version.as_ref(),
-        "chain_step": decision.chain_step.as_ref(),
-        "history": decision.history,
-        "matched": decision.matched.iter().map(|matched| rule(event, matched)).collect::<Vec<_>>(),
-        "unknown": unknown,
-        "unrendered": decision.unrendered,
-        "notifications": told,
-        "recorded": stamp.recorded.to_string(),
-        "decided": stamp.decided.to_string(),
+    let matched = decision.matched.iter().map(|matched| Matched {
+        rule: &matched.rule.id,
+        owner: &matched.rule.owner,
+        values: Values { event, read: &matched.values },
     });
-    decided.to_string().into_bytes()
-}
-
-fn rule(event: &Event, matched: &Matched<'_>) -> Json {
-    let values: Map<String, Json> = matched
-        .values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), written(event, name, value)))
-        .collect();
-    json!({"rule": matched.rule.id.as_ref(), "owner": matched.rule.owner.as_ref(), "values": values})
-}
-
-fn written(event: &Event, name: &str, value: &Value) -> Json {
-    let shape = event.facts.shape();
-    match shape.position(name).map(|position| shape.fields[position].pii) {
-        Some(Pii::Direct) => json!(PERSONAL),
-        Some(Pii::Indirect | Pii::None) | None => serde_json::to_value(value).unwrap_or(Json::Null),
-    }
+    let unknown = decision.unknown.iter().map(|it| Unknown { rule: &it.rule.id, why: &it.why });
+    let told = notifications.iter().map(|told| Told {
+        id: told.id,
+        department: &told.department,
+        ask: told.ask.name(),
+        rules: told.reasons.iter().map(|reason| reason.rule.as_ref()).collect(),
+        missing: told.missing.iter().map(AsRef::as_ref).collect(),
+    });
+    serde_json::to_vec(&DecisionRecord {
+        event: About {
+            id: &event.id,
+            source: &event.source,
+            r#type: event.event_type(),
+            subject: &event.subject,
+            correlationid: &event.correlation_id,
+            time: event.occurred,
+        },
+        topic: &record.place.topic,
+        partition: record.place.partition,
+        offset: record.offset.0,
+        outcome,
+        reason,
+        policy_version: &stamp.policy_version,
+        chain_step: &decision.chain_step,
+        history: decision.history,
+        matched: matched.collect(),
+        unknown: unknown.collect(),
+        unrendered: &decision.unrendered,
+        notifications: told.collect(),
+        recorded: stamp.recorded,
+        decided: stamp.decided,
+    })
 }

@@ -79,7 +79,9 @@ impl Outputs {
             }),
             Verdict::Ignored(_) => {}
         }
-        let decision = decision_record::encode(record, envelope, decision, &stamp);
+        let decision = decision_record::encode(record, envelope, decision, &stamp).map_err(|error| {
+            Rejection::new(Code::Panic, format!("its decision cannot be written: {error}"))
+        })?;
         self.pending.push(Pending {
             topic: Arc::clone(&self.decisions),
             headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],

@@ -8,12 +8,14 @@ use hinge_tests::told::Told;
 
 const PLAN: Plan = Plan { orders: 600, seed: 7, troubled: true };
 
+type Plant = fn(&mut Told);
+
 #[test]
 fn killed_again_and_again_it_leaves_what_it_leaves_undisturbed_in_a_folder() {
     let Some(verdict) = ordeal(Backend::Embedded) else { return };
     // What compares must also see: each of these is a defect that it has to find.
     let told = &verdict.calm;
-    let planted: [(&str, fn(&mut Told)); 7] = [
+    let planted: [(&str, Plant); 7] = [
         ("one lost", |told| drop(longest(told).pop())),
         ("one doubled", |told| {
             let twice = longest(told)[0].clone();

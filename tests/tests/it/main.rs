@@ -1,5 +1,7 @@
 //! Everything that is tested across crates or on real parts; one binary, a module for each subject.
 
+#![expect(clippy::unwrap_used, reason = "all of this is tests; clippy knows that of test functions only")]
+
 mod bad_records;
 mod broker;
 mod command_line;

@@ -56,7 +56,7 @@ fn around_the_window(backend: Backend) {
                 .filter(|row| row["reason"] == "repetition")
                 .filter_map(|row| row["records"].as_u64())
                 .sum();
-            assert_eq!(filtered, if times == 1 { 1 } else { 0 }, "{case}: {summary}");
+            assert_eq!(filtered, u64::from(times == 1), "{case}: {summary}");
         }
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! Pure: the same event, policy and `now` give the same decision, today and in a replay next year.
 
+use std::cell::LazyCell;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::notification::notification_id;
+use crate::policy::Reads;
 use crate::template::{Rendered, TemplateContext};
 use crate::{About, Event, Expression, Notification, Policy, Reason, Rule, Scope, Unknown, Value};
 
@@ -88,7 +91,8 @@ fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut Decision<'a
     for rule in policy.rules_for(event.event_type()) {
         let answer = match &rule.when {
             None => Ok(Value::Bool(true)),
-            Some(when) => when.evaluate(scope.get_or_insert_with(|| scope_of(event))),
+            Some(when) => when
+                .evaluate(scope.get_or_insert_with(|| scope_of(event, policy.reads_of(event.event_type())))),
         };
         match answer {
             Ok(Value::Bool(true)) => {
@@ -108,13 +112,15 @@ fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut Decision<'a
     }
 }
 
-/// The event as conditions see it.
-fn scope_of(event: &Event) -> Scope {
-    let attributes =
-        Event::ATTRIBUTES.iter().filter_map(|name| Some((Arc::from(*name), event.attribute(name)?)));
-    let facts = event.facts.given().map(|(name, value)| (Arc::clone(name), value.clone()));
+/// The event as its conditions see it: no more than they read.
+fn scope_of(event: &Event, reads: &Reads) -> Scope {
     let mut scope = Scope::default();
-    scope.set_record("event", attributes.chain(facts));
+    if reads.whole {
+        scope.set_record("event", event.attributes());
+    } else {
+        let read = reads.names.iter().filter_map(|name| Some((Arc::clone(name), event.attribute(name)?)));
+        scope.set_record("event", read);
+    }
     scope
 }
 
@@ -141,7 +147,7 @@ fn notifications(
         correlation_id: event.correlation_id.clone(),
         occurred: event.occurred,
     });
-    let context = TemplateContext::of(event);
+    let context = LazyCell::new(|| TemplateContext::of(event));
     let mut told = Vec::new();
     for (position, department) in policy.departments.iter().enumerate() {
         let rules: Vec<&Rule> = decision
@@ -208,7 +214,7 @@ fn text_of(
     event: &Event,
     policy: &Policy,
     rule: &Rule,
-    context: &TemplateContext,
+    context: &dyn Deref<Target = TemplateContext>,
     department: &str,
 ) -> Result<Rendered, String> {
     let Some(template) = &rule.template else { return Ok(plain_text(event)) };

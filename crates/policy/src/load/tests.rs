@@ -49,12 +49,27 @@ fn the_starter_policy_holds_and_its_version_follows_its_content() {
 #[test]
 fn each_mistake_is_told_with_file_line_and_what_to_do() {
     check(ROUTES, "to: warehouse", "to: warehous", ("name-unknown", &["`warehous`", "customer-support"]));
-    check(ROUTES, "on: order.confirmed", "on: order.confirm", ("name-unknown", &["`order.confirm`", "order.confirmed"]));
-    check(ROUTES, "template: order-to-pack", "template: order-pack", ("name-unknown", &["templates/order-pack.md"]));
+    check(
+        ROUTES,
+        "on: order.confirmed",
+        "on: order.confirm",
+        ("name-unknown", &["`order.confirm`", "order.confirmed"]),
+    );
+    check(
+        ROUTES,
+        "template: order-to-pack",
+        "template: order-pack",
+        ("name-unknown", &["templates/order-pack.md"]),
+    );
     check(ROUTES, "kind: do", "kind: done", ("yaml-invalid", &["done"]));
     check(ROUTES, "id: order-promised", "id: order-to-pack", ("name-duplicate", &["order-to-pack"]));
     check(ROUTES, "id: order-to-pack", "id: Order To Pack", ("name-invalid", &["lower-case"]));
-    check(ROUTES, "requires: [promised_date, zone]", "requires: [promised]", ("fact-unknown", &["`promised`", "promised_date"]));
+    check(
+        ROUTES,
+        "requires: [promised_date, zone]",
+        "requires: [promised]",
+        ("fact-unknown", &["`promised`", "promised_date"]),
+    );
     check(ROUTES, "event.value >=", "event.valeu >=", ("fact-unknown", &["`valeu`", "value"]));
     check(ROUTES, "event.value >=", "order.value >=", ("fact-unknown", &["`order`", "event.state"]));
     check(ROUTES, "event.value >= 500.0", "event.value >=", ("expression-invalid", &["CEL"]));
@@ -68,9 +83,19 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
     check("chain.yaml", "order.changed", "order.placed", ("name-duplicate", &["`operations`"]));
     check("chain.yaml", "step: delivery\n", "step: operations\n", ("name-duplicate", &["`operations`"]));
     check("policy.yaml", "catalogue: 1", "catalogue: 9", ("catalogue-version", &["9", "version 1"]));
-    check("policy.yaml", "ignored: []", "ignored: [{type: order.lost, reason: x}]", ("name-unknown", &["order.lost"]));
+    check(
+        "policy.yaml",
+        "ignored: []",
+        "ignored: [{type: order.lost, reason: x}]",
+        ("name-unknown", &["order.lost"]),
+    );
     check("policy.yaml", "name: An", "nme: An", ("yaml-invalid", &["nme"]));
-    check("templates/delivered.md", "{{ event.subject }}", "{{ event.subject", ("template-invalid", &["correct the template"]));
+    check(
+        "templates/delivered.md",
+        "{{ event.subject }}",
+        "{{ event.subject",
+        ("template-invalid", &["correct the template"]),
+    );
     check("templates/delivered.md", "# Order", "\n# Order", ("template-invalid", &["title"]));
 }
 
@@ -94,10 +119,9 @@ fn a_template_reads_only_what_its_events_can_say() {
 #[test]
 fn all_mistakes_are_told_at_once() {
     let three = |text: &str| {
-        text.replace("to: warehouse", "to: nobody").replace("requires: [value", "requires: [valu").replace(
-            "template: order-changed",
-            "template: order-changd",
-        )
+        text.replace("to: warehouse", "to: nobody")
+            .replace("requires: [value", "requires: [valu")
+            .replace("template: order-changed", "template: order-changd")
     };
     assert_eq!(load_with(ROUTES, three).map(|_| ()).unwrap_err().0.len(), 3);
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ffi};
 
 use super::{Durability, Options};
 use crate::{Cause, Error, Offset};
@@ -224,9 +224,12 @@ fn classify(path: &Path, error: rusqlite::Error) -> Error {
         let reason = "a row has not the form it should have".to_owned();
         return Error::DataUnreadable { path, reason, source: Some(error.into()) };
     };
+    // The shared memory beside the file cannot grow: what a full disk is called before the first write.
+    let no_room = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
     let source: Cause = error.into();
     match code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Busy { path, waited: BUSY_WAIT },
+        ErrorCode::SystemIoFailure if no_room => Error::DiskFull { path, source },
         ErrorCode::DiskFull => Error::DiskFull { path, source },
         ErrorCode::SystemIoFailure => Error::DiskFailed { path, source },
         ErrorCode::NotADatabase => {

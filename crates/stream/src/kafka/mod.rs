@@ -10,6 +10,7 @@
 
 mod appender;
 mod assignment;
+mod caller;
 mod classify;
 mod config;
 mod context;

@@ -1,6 +1,7 @@
 //! A worker: one consumer and one transactional producer, used from one thread.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -360,7 +361,7 @@ impl Session for KafkaSession {
         }
         let offsets = self.offsets(&wanted)?;
         self.is_open = false;
-        let committed = match self.producer.commit(offsets.as_ref())? {
+        let committed = match self.producer.commit(offsets.map(Arc::new))? {
             Ended::Committed => Committed::Done,
             Ended::CommittedLate => {
                 self.producer.renew()?;

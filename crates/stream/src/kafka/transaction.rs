@@ -4,14 +4,16 @@
 //! certain by a new producer under the same id. What the answer means for positions is the session's
 //! business.
 
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 
+use super::caller::{Caller, Refusal, WorkerProducer};
 use super::classify::{Class, Signs, failure, transaction_class};
 use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
@@ -75,7 +77,8 @@ pub(super) struct Offsets {
 pub(super) struct TransactionalProducer {
     config: ClientConfig,
     id: String,
-    producer: BaseProducer<DeliveryContext>,
+    producer: Arc<WorkerProducer>,
+    caller: Caller,
     sent: u64,
     begun_at: Instant,
     committed_at: Option<Instant>,
@@ -86,12 +89,21 @@ pub(super) struct TransactionalProducer {
 impl TransactionalProducer {
     /// Makes the producer. [`TransactionalProducer::take_over`] has to follow.
     pub(super) fn new(config: ClientConfig, id: String) -> Result<Self, Error> {
-        let producer = create(&config)?;
+        let (producer, caller) = create(&config)?;
         let begun_at = Instant::now();
-        Ok(Self { config, id, producer, sent: 0, begun_at, committed_at: None, delivery_failure: None })
+        Ok(Self {
+            config,
+            id,
+            producer,
+            caller,
+            sent: 0,
+            begun_at,
+            committed_at: None,
+            delivery_failure: None,
+        })
     }
 
-    pub(super) fn client(&self) -> &BaseProducer<DeliveryContext> {
+    pub(super) fn client(&self) -> &WorkerProducer {
         &self.producer
     }
 
@@ -100,7 +112,14 @@ impl TransactionalProducer {
         let doing = format!("taking over the transactional id `{}`", self.id);
         let deadline = Deadline::after(TAKING_OVER);
         loop {
-            let Err(error) = self.producer.init_transactions(deadline.slice(SLICE)) else { return Ok(()) };
+            let init = |producer: &WorkerProducer, wait: Duration| producer.init_transactions(wait);
+            let error = match self.caller.call(deadline.slice(SLICE), init) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Error(error)) => error,
+                Err(Refusal::Stuck) => {
+                    return Err(Error::TimedOut { doing, waited: deadline.patience(), source: None });
+                }
+            };
             self.producer.poll(Duration::ZERO);
             if let Some(denial) = self.producer.context().ear.denial() {
                 return Err(Error::BrokerDenied { doing, source: denial.into() });
@@ -121,7 +140,7 @@ impl TransactionalProducer {
     /// and nothing that it sent late can count any more.
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         tracing::warn!(id = %self.id, "a transaction did not end cleanly: starting a new producer");
-        self.producer = create(&self.config)?;
+        (self.producer, self.caller) = create(&self.config)?;
         self.sent = 0;
         self.take_over()
     }
@@ -172,7 +191,7 @@ impl TransactionalProducer {
     }
 
     /// Commits what was sent together with `offsets`.
-    pub(super) fn commit(&mut self, offsets: Option<&Offsets>) -> Result<Ended, Error> {
+    pub(super) fn commit(&mut self, offsets: Option<Arc<Offsets>>) -> Result<Ended, Error> {
         let deadline = Deadline::after(BATCH);
         if !self.drain(deadline) {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
@@ -185,18 +204,22 @@ impl TransactionalProducer {
             self.delivery_failure = failure;
             return Ok(Ended::Broken);
         }
-        if let Some(Offsets { list, group }) = offsets {
-            let send = |wait| self.producer.send_offsets_to_transaction(list, group, wait);
+        if let Some(offsets) = offsets {
+            let send = move |producer: &WorkerProducer, wait: Duration| {
+                producer.send_offsets_to_transaction(&offsets.list, &offsets.group, wait)
+            };
             // Nothing has been asked to commit yet, so lateness is no uncertainty here.
-            if self.until(deadline, "sending positions", send)?.is_some() {
-                return self.abort();
+            match self.until(deadline, "sending positions", send)? {
+                None => {}
+                Some(Unfinished::Stuck) => return Ok(Ended::Broken),
+                Some(Unfinished::TooLate | Unfinished::ToAbort) => return self.abort(),
             }
         }
         let started = Instant::now();
-        let commit = |wait| self.producer.commit_transaction(wait);
+        let commit = |producer: &WorkerProducer, wait: Duration| producer.commit_transaction(wait);
         let ended = match self.until(deadline, "committing a transaction", commit)? {
             Some(Unfinished::ToAbort) => return self.abort(),
-            Some(Unfinished::TooLate) => Ended::Unknown,
+            Some(Unfinished::TooLate | Unfinished::Stuck) => Ended::Unknown,
             None if started.elapsed() > SURE_END || self.begun_at.elapsed() > REQUEST => Ended::CommittedLate,
             None => Ended::Committed,
         };
@@ -208,9 +231,14 @@ impl TransactionalProducer {
     pub(super) fn abort(&mut self) -> Result<Ended, Error> {
         let (started, deadline) = (Instant::now(), Deadline::after(BATCH));
         loop {
-            let answer = self.producer.abort_transaction(ABORT_SLICE);
+            let abort = |producer: &WorkerProducer, wait: Duration| producer.abort_transaction(wait);
+            let answer = self.caller.call(ABORT_SLICE, abort);
             self.producer.poll(Duration::ZERO);
-            let Err(error) = answer else { break };
+            let error = match answer {
+                Ok(()) => break,
+                Err(Refusal::Error(error)) => error,
+                Err(Refusal::Stuck) => return Ok(Ended::Broken),
+            };
             match self.class(&error) {
                 Class::Retriable if !deadline.is_over() => sleep(DRAIN_STEP),
                 Class::Retriable | Class::Abortable => return Ok(Ended::Broken),
@@ -252,10 +280,14 @@ impl TransactionalProducer {
         &self,
         deadline: Deadline,
         doing: &str,
-        call: impl Fn(Duration) -> Result<(), KafkaError>,
+        call: impl Fn(&WorkerProducer, Duration) -> Result<(), KafkaError> + Clone + Send + 'static,
     ) -> Result<Option<Unfinished>, Error> {
         loop {
-            let Err(error) = call(deadline.slice(SLICE)) else { return Ok(None) };
+            let error = match self.caller.call(deadline.slice(SLICE), call.clone()) {
+                Ok(()) => return Ok(None),
+                Err(Refusal::Error(error)) => error,
+                Err(Refusal::Stuck) => return Ok(Some(Unfinished::Stuck)),
+            };
             self.producer.poll(Duration::ZERO);
             match self.class(&error) {
                 Class::Fenced if self.is_too_old() => return Ok(Some(Unfinished::TooLate)),
@@ -299,10 +331,15 @@ impl TransactionalProducer {
 enum Unfinished {
     TooLate,
     ToAbort,
+    /// The producer is lost.
+    Stuck,
 }
 
-fn create(config: &ClientConfig) -> Result<BaseProducer<DeliveryContext>, Error> {
-    config
+fn create(config: &ClientConfig) -> Result<(Arc<WorkerProducer>, Caller), Error> {
+    let producer: WorkerProducer = config
         .create_with_context(DeliveryContext::default())
-        .map_err(|error| Error::SettingsRefused { source: error.into() })
+        .map_err(|error| Error::SettingsRefused { source: error.into() })?;
+    let producer = Arc::new(producer);
+    let caller = Caller::new(Arc::clone(&producer))?;
+    Ok((producer, caller))
 }

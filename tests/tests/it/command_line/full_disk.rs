@@ -72,7 +72,6 @@ fn on_a_full_disk_it_ends_and_after_making_room_it_goes_on_with_nothing_lost() {
     for left in [0, 1_500_000] {
         fill(&filler, left);
         refused_with(drain(), 74, "disk-full", &["make room"]);
-        // What it says it says by itself, without a log that somebody would have to read.
         fs::remove_file(&filler).unwrap();
     }
     drain().well();

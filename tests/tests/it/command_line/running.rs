@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::{fed, feed, refused_with, shown};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Status and body of a page.
 fn get(address: &str, path: &str) -> (u16, String) {
@@ -27,10 +27,10 @@ fn get(address: &str, path: &str) -> (u16, String) {
 }
 
 /// The sum of a metric over all series whose labels contain `labels`.
-fn sum(metrics: &str, name: &str, labels: &str) -> f64 {
+fn sum(metrics: &str, name: &str, labels: &str) -> usize {
     let series =
         metrics.lines().filter(|line| line.starts_with(&format!("{name}{{")) && line.contains(labels));
-    series.map(|line| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok()).unwrap()).sum()
+    series.map(|line| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<usize>().ok()).unwrap()).sum()
 }
 
 #[test]
@@ -83,10 +83,10 @@ fn the_admin_port_tells_health_and_counts_what_was_committed() {
     let metrics = until(PATIENCE, "everything is committed and the lag is gone", || {
         let (status, metrics) = get(address, "/metrics");
         assert_eq!(status, 200);
-        let done = sum(&metrics, "hinge_records_total", "") >= fed.made.records() as f64;
-        (done && sum(&metrics, "hinge_group_lag_records", "") == 0.0).then_some(metrics)
+        let done = sum(&metrics, "hinge_records_total", "") >= fed.made.records();
+        (done && sum(&metrics, "hinge_group_lag_records", "") == 0).then_some(metrics)
     });
-    let count = |labels: &str| sum(&metrics, "hinge_records_total", labels) as usize;
+    let count = |labels: &str| sum(&metrics, "hinge_records_total", labels);
     let told = Told::read(fed.site.open().as_ref()).unwrap();
     assert_eq!(count(""), fed.made.records());
     assert_eq!(count("outcome=\"emitted\""), told.decided("emitted"));
@@ -94,7 +94,6 @@ fn the_admin_port_tells_health_and_counts_what_was_committed() {
     assert_eq!(count("reason=\"ignored\""), told.decided("filtered"));
     assert_eq!(count("reason=\"repetition\""), fed.made.repetitions);
     assert_eq!(count("outcome=\"rejected\""), told.letters.len());
-    assert!(sum(&metrics, "hinge_communication_lag_seconds_count", "hop=\"recorded-decided\"") >= 0.0);
     let ours = metrics.lines().filter(|line| line.contains("order-0") || line.contains("customer-1"));
     assert_eq!(ours.count(), 0, "no label names an order or a customer");
 
@@ -124,7 +123,7 @@ fn asked_to_end_it_finishes_its_batch_and_goes_on_later_where_it_was() {
     assert_eq!(told.faults, Vec::<String>::new());
     assert_eq!(told.neither(), fed.made.repetitions);
     assert_eq!(told.decisions.len(), fed.made.events);
-    let handled_before = fed.made.records() - rest["records"].as_u64().unwrap() as usize;
+    let handled_before = fed.made.records() - usize::try_from(rest["records"].as_u64().unwrap()).unwrap();
     assert!(handled_before >= before.decisions.len() + before.letters.len());
 }
 
