@@ -2,6 +2,7 @@
 //!
 //! Knows no topic and no record; see `writer.rs` and `fetch.rs` for those.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::{Durability, Options};
 use crate::{Cause, Error, Offset};
 
 const FILE_NAME: &str = "log.sqlite";
+const LOCK_NAME: &str = "open.lock";
 
 /// "Hing", so that `file` and we ourselves know our own files.
 const APPLICATION_ID: i64 = 0x4869_6e67;
@@ -85,23 +87,28 @@ pub(super) fn prepare(folder: &Path, options: Options) -> Result<(), Error> {
     } else if !path.exists() {
         return Err(Error::DataMissing { path: folder.to_owned() });
     }
+    // `SQLite` does not wait for another program that turns the file's journal into a write-ahead one.
+    let _alone = lock(&folder.join(LOCK_NAME))?;
     let mut database = Database::open(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
     if database.is_of_our_format()? {
         return Ok(());
     }
-    // Another program may be doing the same at this moment, so look again once we may write.
     let mode: String = database.ask("PRAGMA journal_mode = WAL")?;
     if mode != "wal" {
         let reason = format!("its folder does not allow a write-ahead file, journal mode is `{mode}`");
         return Err(Error::DataUnreadable { path, reason, source: None });
     }
     database.begin_immediate()?;
-    if !database.is_of_our_format()? {
-        database.run(SCHEMA)?;
-        database
-            .run(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"))?;
-    }
+    database.run(SCHEMA)?;
+    database.run(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};"))?;
     database.commit()
+}
+
+/// Waits until we are alone with the file's format; held until the handle is dropped.
+fn lock(path: &Path) -> Result<File, Error> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let locked = file.and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| Error::FolderUnusable { path: path.to_owned(), source: source.into() })
 }
 
 /// A connection to the file, with our settings and our errors.

@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use hinge_schema::{Catalogue, Encoding};
+use hinge_tests::invented::{at, event_with, input};
 use hinge_tests::program::{Running, hinge, run};
+use hinge_tests::shop::Written;
 use hinge_tests::told::Told;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{fed, refused_with, shown};
 
@@ -155,13 +158,37 @@ fn why_answers_for_the_told_the_unrouted_the_ignored_and_the_rejected() {
 }
 
 #[test]
-fn why_never_shows_what_reaches_a_person() {
-    let fed = fed(30).drained();
-    let told = Told::read(fed.site.open().as_ref()).unwrap();
-    let shows = |decision: &Json| decision["matched"].to_string().contains("(personal)");
-    // The rules of the starter read no such fact, so nothing has to be hidden, and nothing is there.
-    assert!(!told.decisions.values().any(shows));
-    assert!(!told.decisions.values().any(|decision| decision.to_string().contains("tracking_number")));
+fn why_names_the_fact_that_reaches_a_person_and_never_shows_it() {
+    let fed = fed(1);
+    let rules = fed.policy.path().join("routes/40-contacts.yaml");
+    let asks = "routes:\n  - {id: words, owner: quality, on: contact.received, to: quality, kind: know,\n     \
+                when: \"event.text != '' && event.channel == 'letter'\"}\n";
+    fs::write(rules, asks).unwrap();
+    let catalogue = Catalogue::builtin();
+    let when = at("2026-03-02T09:00:00Z");
+    let facts = json!({"channel": "letter", "text": "my neighbour Erika took it"});
+    let letter = event_with(&catalogue, "contact.received", "case-1", when, &facts);
+    let record = input(&catalogue, &letter, Encoding::JsonBinary, Some(when));
+    let written = Written {
+        topic: "service.events".to_owned(),
+        key: "case-1".to_owned(),
+        headers: record.headers.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+        value: record.value.unwrap(),
+    };
+    let log = fed.site.open();
+    let mut appender = log.appender().unwrap();
+    written.append(appender.as_mut()).unwrap();
+    appender.flush().unwrap();
+    let fed = fed.drained();
+
+    for format in ["text", "json"] {
+        let answer = fed.run(&["why", "case-1/contact.received", "--format", format]).well().output;
+        assert!(
+            answer.contains("words") && answer.contains("text") && answer.contains("(personal)"),
+            "{answer}"
+        );
+        assert!(answer.contains("letter") && !answer.contains("Erika"), "{answer}");
+    }
 }
 
 #[test]
