@@ -15,7 +15,7 @@ pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (75, "somebody else holds this place: another run on the folder, another worker with the same instance"),
     (77, "the log refuses us: authentication or authorisation"),
     (78, "something is configured wrongly: a missing topic, no place to start, a taken port"),
-    (130, "a second signal ended the process at once"),
+    (130, "a signal ended the process at once: the second one, or one before the work had begun"),
 ];
 
 /// An error with a code of its own that is not the stream's or the policy's.

@@ -14,6 +14,7 @@ mod summary;
 mod tail;
 mod telemetry;
 mod topics;
+mod watch;
 mod why;
 
 use std::io::{self, Write};

@@ -260,8 +260,8 @@ fn nothing_is_written_before_columns_and_topics_are_there() {
             .replace("delivery.completed", "contact.received")
             .replace("delivered_date: row.arrived_at", "channel: \"'web'\""),
     );
-    let why = shop.run(&shop.args()).unwrap_err().to_string();
-    assert!(why.contains("no topic `service.events`"), "{why}");
+    let why = format!("{:#}", shop.run(&shop.args()).unwrap_err());
+    assert!(why.contains("no topic `service.events`") && why.contains("topics apply --inputs"), "{why}");
     assert_eq!(shop.ids("order.events"), Vec::<String>::new());
     shop.run(&IngestArgs { dry_run: true, ..shop.args() }).unwrap();
     assert_eq!(shop.ids("order.events"), Vec::<String>::new());

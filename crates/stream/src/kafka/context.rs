@@ -46,6 +46,11 @@ impl Ear {
 }
 
 fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    // Asking for a producer id again while the broker still ends what a killed predecessor left open is the
+    // ordinary start after a crash.
+    if facility == "GETPID" && line.ends_with("retrying") {
+        return tracing::debug!(facility, line, "librdkafka");
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
