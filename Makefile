@@ -44,6 +44,7 @@ bench: build-setup ## The router's speed on this machine, beside a bare copy of 
 	cargo bench --locked -p hinge-tests --bench router $(ARGS)
 
 torture: build-setup ## Kills the real program over real files: ARGS="kill --backend embedded --mapping FILE .."
+	@deploy/setup.sh tests
 	cargo build --locked -p hinge
 	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
 

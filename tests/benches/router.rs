@@ -167,6 +167,7 @@ impl Bench {
             Metrics::register(&Registry::new(), &self.policy, &topics).expect("the registry is empty");
         let router = Router::new(Parts {
             session: session(&log),
+            reader: log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: Catalogue::builtin(),
             settings: Settings { drain: true, clock: Clock::Wall, ..Settings::default() },

@@ -134,6 +134,7 @@ impl World {
         settings.windows.insert(self.input.clone(), self.window);
         let router = Router::new(Parts {
             session: self.log.session(&options).expect("the group has a free seat"),
+            reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
             settings,

@@ -68,10 +68,13 @@ impl Templates {
         self.environment.get_template(name).is_ok()
     }
 
-    /// The variables that a template reads, such as `event.state`, in order of name.
+    /// The variables that a template reads, such as `event.state`, in order of name; what minijinja itself
+    /// brings (`range`) is none of them.
     pub fn reads(&self, name: &str) -> Vec<String> {
         let Ok(template) = self.environment.get_template(name) else { return Vec::new() };
-        let mut reads: Vec<_> = template.undeclared_variables(true).into_iter().collect();
+        let brought = |read: &String| self.environment.globals().any(|(name, _)| name == read.as_str());
+        let mut reads: Vec<_> =
+            template.undeclared_variables(true).into_iter().filter(|read| !brought(read)).collect();
         reads.sort();
         reads
     }
@@ -85,7 +88,9 @@ impl Templates {
     ) -> Result<Rendered, TemplateError> {
         let template = self.environment.get_template(name).map_err(|error| told(&error))?;
         let values = minijinja::context! { event => context.event.clone(), department => department };
-        let text = template.render(values).map_err(|error| told(&error))?;
+        // What minijinja says of a failing value may repeat it; only the kind of error is kept.
+        let failed = |error: Error| TemplateError { message: error.kind().to_string(), line: error.line() };
+        let text = template.render(values).map_err(failed)?;
         let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
         let title = title.trim_start_matches('#').trim().to_owned();
         Ok(Rendered { title, body: body.trim().to_owned() })

@@ -15,8 +15,9 @@ use tokio::net::TcpListener;
 
 use crate::exit::Coded;
 
-/// A worker that has not gone round for this long hangs: longer than the longest transaction may take.
-const STUCK_AFTER: Duration = Duration::from_secs(22);
+/// A worker that has not gone round for this long hangs: longer than it may wait for brokers that are away,
+/// which ends the process by itself after some 75 s.
+const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 /// What the port tells of.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! How the process ends: exit codes, and errors that say what to do.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use hinge_policy::Problems;
@@ -35,7 +36,9 @@ impl Coded {
         "admin-port-taken",
         "code-unknown",
         "demo-folder-taken",
+        "input-broken-off",
         "not-found",
+        "settings-invalid",
         "starter-exists",
         "worker-stuck",
     ];
@@ -56,18 +59,24 @@ impl std::error::Error for Coded {}
 
 /// Tells the operator about an error on standard error, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    if let Some(problems) = error.downcast_ref::<Problems>() {
-        eprintln!("{problems}");
-        let count = problems.0.len();
-        eprintln!("\n{count} {} found; nothing was started", if count == 1 { "problem" } else { "problems" });
-        return ExitCode::from(2);
-    }
-    let (code, exit) = code_of(error);
-    match code {
-        Some(code) => eprintln!("error[{code}]: {error:#}\n  `hinge explain {code}` tells more"),
-        None => eprintln!("error: {error:#}"),
-    }
+    let (text, exit) = told(error);
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(exit)
+}
+
+fn told(error: &anyhow::Error) -> (String, u8) {
+    if let Some(problems) = error.downcast_ref::<Problems>() {
+        let count = problems.0.len();
+        let found = if count == 1 { "problem" } else { "problems" };
+        return (format!("{problems}\n\n{count} {found} found; nothing was started"), 2);
+    }
+    match code_of(error) {
+        (Some(code), exit) => {
+            (format!("error[{code}]: {error:#}\n  `hinge explain {code}` tells more"), exit)
+        }
+        (None, exit) => (format!("error: {error:#}"), exit),
+    }
 }
 
 fn code_of(error: &anyhow::Error) -> (Option<&'static str>, u8) {

@@ -26,6 +26,7 @@ use clap::Parser;
 use hinge_schema::Catalogue;
 
 use cli::{Cli, Command, Format};
+use exit::Coded;
 use ingest::IngestArgs;
 use opening::IfMissing;
 use settings::Settings;
@@ -88,8 +89,18 @@ fn ingest_events(
     let opened = opening::open_log(settings, IfMissing::Begin)?;
     opening::prepare_embedded_inputs(&opened, settings)?;
     let options = ingest::Options { args, topics: settings.topics_by_stream(), now: opening::now(), format };
-    ingest::run(&options, opened.log.as_ref(), &catalogue, out)?;
-    Ok(())
+    let summary = ingest::run(&options, opened.log.as_ref(), &catalogue, out)?;
+    match summary.broken_off {
+        None => Ok(()),
+        Some(file) => {
+            out.flush()?;
+            let message = format!(
+                "`{}` broke off: what came before is brought in, what came after is missing; get the whole file",
+                file.display()
+            );
+            Err(Coded::new("input-broken-off", 1, message).into())
+        }
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -20,6 +20,7 @@ use crate::{opening, summary, telemetry};
 /// Runs the services until they end or are told to.
 pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &mut dyn Write) -> Result<()> {
     apply(args, &mut settings);
+    let settings = settings.checked()?;
     let catalogue = Catalogue::builtin();
     let loaded = opening::load_policy(&args.policy.policy, &catalogue)?;
     tracing::info!(policy = %loaded.name, policy_version = %loaded.policy.version, "policy loaded");
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
     let router = Router::new(Parts {
         session: opened.log.session(&session_options(&settings)?)?,
+        reader: opened.log.reader()?,
         policy: Arc::new(loaded.policy),
         catalogue,
         settings: hinge_router::Settings {

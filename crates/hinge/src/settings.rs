@@ -1,14 +1,16 @@
 //! What can be set: defaults < file < environment < flags. The defaults file is the documentation.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use config::{Config, Environment, File, FileFormat};
 use hinge_domain::{Stream, Window};
 use hinge_stream::{Limits, StartAt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+use crate::exit::Coded;
 
 /// The defaults, commented.
 pub(crate) const DEFAULTS: &str = include_str!("settings.toml");
@@ -94,18 +96,31 @@ impl Settings {
         // Only names with a section: other programs' HINGE_ variables are none of ours.
         let ours: HashMap<String, String> =
             variables.filter(|(name, _)| name.starts_with("HINGE_") && name.contains("__")).collect();
-        let environment = Environment::with_prefix("HINGE")
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true)
-            .source(Some(ours));
-        let merged = builder.add_source(environment).build().context("the settings cannot be read")?;
-        merged.try_deserialize().context("the settings are not as they should be")
+        let environment =
+            Environment::with_prefix("HINGE").prefix_separator("_").separator("__").source(Some(ours));
+        let merged = builder.add_source(environment).build().map_err(|error| invalid(&error))?;
+        let settings: Self = merged.try_deserialize().map_err(|error| invalid(&error))?;
+        settings.checked()
     }
 
-    /// The input topics, in the order of the streams.
+    /// What no type can say: input topics that are not Hinge's own, a place to start that there is.
+    pub(crate) fn checked(self) -> Result<Self> {
+        self.start_at()?;
+        match self.input_topics().into_iter().find(|topic| topic.starts_with("hinge.")) {
+            None => Ok(self),
+            Some(own) => {
+                let message = format!(
+                    "`{own}` under [inputs] is a topic that Hinge writes itself; name the topic of a business system"
+                );
+                Err(Coded::new("settings-invalid", 78, message).into())
+            }
+        }
+    }
+
+    /// The input topics, each once; several streams may share one.
     pub(crate) fn input_topics(&self) -> Vec<String> {
-        Stream::ALL.map(|stream| self.input_topic(stream).to_owned()).to_vec()
+        let topics: BTreeSet<&str> = Stream::ALL.map(|stream| self.input_topic(stream)).into();
+        topics.into_iter().map(str::to_owned).collect()
     }
 
     /// The input topic of each stream.
@@ -148,8 +163,11 @@ impl Settings {
             "earliest" => Ok(Some(StartAt::Earliest)),
             "latest" => Ok(Some(StartAt::Latest)),
             time => {
-                let instant: jiff::Timestamp = time.parse().with_context(|| {
-                    format!("`{time}` is no place to start; give earliest, latest or a time such as 2026-03-02T00:00:00Z")
+                let instant: jiff::Timestamp = time.parse().map_err(|_| {
+                    let message = format!(
+                        "`{time}` is no place to start; give earliest, latest or a time such as 2026-03-02T00:00:00Z"
+                    );
+                    Coded::new("settings-invalid", 78, message)
                 })?;
                 Ok(Some(StartAt::Time(instant.as_millisecond())))
             }
@@ -160,6 +178,11 @@ impl Settings {
     pub(crate) fn in_force(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+fn invalid(error: &config::ConfigError) -> Coded {
+    let message = format!("{error}; `hinge explain settings` prints every setting with its default");
+    Coded::new("settings-invalid", 78, message)
 }
 
 #[cfg(test)]
@@ -186,6 +209,23 @@ mod tests {
         let settings = settings.unwrap();
         assert_eq!((settings.stream.brokers.as_str(), settings.stream.instance.as_str()), ("env:1", "7"));
         assert_eq!(settings.router.batch_records, 10_000);
+    }
+
+    #[test]
+    fn text_from_the_environment_stays_as_it_came() {
+        let settings =
+            read(None, &[("HINGE_STREAM__INSTANCE", "07"), ("HINGE_ROUTER__BATCH_RECORDS", "200")]);
+        let settings = settings.unwrap();
+        assert_eq!((settings.stream.instance.as_str(), settings.router.batch_records), ("07", 200));
+    }
+
+    #[test]
+    fn streams_may_share_a_topic_but_none_reads_what_hinge_writes() {
+        let shared =
+            read(None, &[("HINGE_INPUTS__ORDER", "all"), ("HINGE_INPUTS__MARKETING", "all")]).unwrap();
+        assert_eq!(shared.input_topics(), ["all", "delivery.events", "service.events"]);
+        let own = read(None, &[("HINGE_INPUTS__ORDER", "hinge.dead-letters")]).unwrap_err();
+        assert!(own.to_string().contains("`hinge.dead-letters`"), "{own}");
     }
 
     #[test]

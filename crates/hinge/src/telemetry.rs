@@ -2,18 +2,24 @@
 
 use std::io::IsTerminal;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use prometheus::{IntGaugeVec, Opts, Registry};
 use tracing_subscriber::EnvFilter;
 
+use crate::exit::Coded;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Starts logging to standard error.
 pub(crate) fn start_logging(settings: &LogSettings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.level).with_context(|| {
-        format!("`{}` is no log level; give error, warn, info, debug or trace", settings.level)
+    let filter = EnvFilter::try_new(&settings.level).map_err(|_| {
+        let message = format!("`{}` is no log level; give error, warn, info, debug or trace", settings.level);
+        Coded::new("settings-invalid", 78, message)
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A closed standard error is no reason to stop working.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match settings.format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().init(),

@@ -28,6 +28,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Every code that a diagnostic can have.
     pub const CODES: &'static [&'static str] = &[
+        "file-unread",
         "file-unreadable",
         "yaml-invalid",
         "name-invalid",

@@ -1,7 +1,7 @@
 //! The files of a policy directory: which there are, their texts, and the version that they make together.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +30,11 @@ pub(crate) struct Directory {
 impl Directory {
     /// Reads the directory; files that cannot be read are noted.
     pub(crate) fn read(root: &Path, problems: &mut Vec<Diagnostic>) -> Self {
+        if !root.is_dir() {
+            note_unreadable(root, "there is no such directory", problems);
+            return Self { files: Vec::new() };
+        }
+        note_unread(root, problems);
         let mut names: Vec<String> =
             ["policy.yaml", "departments.yaml", "chain.yaml"].map(str::to_owned).to_vec();
         for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
@@ -97,11 +102,15 @@ fn entries(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("it has {size} bytes; at most {LARGEST} are read"));
+    if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is not a regular file".to_owned());
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {LARGEST} bytes"));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         format!(
             "it is not UTF-8 text (byte {} is the first that is not)",
@@ -109,6 +118,22 @@ fn read(path: &Path) -> Result<String, String> {
         )
     })?;
     Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
+/// Files where rules and texts are looked for, but with a name that is not: most likely a slip.
+fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
+    for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+        for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if !hidden && (path.is_dir() || path.extension().is_none_or(|found| found != ending)) {
+                let mut page = Page { path: &path, text: "", problems };
+                let help =
+                    format!("name it `*.{ending}` and put it into `{folder}/` itself, or move it away");
+                page.note("file-unread", Place::FILE, "is not read".to_owned(), &help);
+            }
+        }
+    }
 }
 
 fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {

@@ -23,6 +23,9 @@ pub struct Loaded {
 pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
     let directory = Directory::read(root, &mut problems);
+    if !root.is_dir() {
+        return Err(Problems(problems));
+    }
     let read = |name| directory.file(name);
     let manifest =
         read("policy.yaml").and_then(|file| manifest::manifest(&mut file.page(&mut problems), catalogue));

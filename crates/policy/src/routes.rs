@@ -120,6 +120,10 @@ fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry
         let message = format!("the rule id `{}` is already used in {other}", entry.id.value);
         page.note("name-duplicate", &entry.id, message, "give each rule an id of its own");
     }
+    if entry.owner.value.trim().is_empty() {
+        let message = format!("the rule `{}` has no owner", entry.id.value);
+        page.note("policy-empty", &entry.owner, message, "say who answers for the rule");
+    }
     let event_types = event_types(page, known, names(entry.on), &entry.id);
     let when = entry.when.and_then(|when| condition(page, known, &event_types, &when));
     for fact in &entry.requires {
@@ -134,10 +138,11 @@ fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry
     if let Some(template) = &entry.template {
         check_template(page, known, &event_types, template);
     }
+    let to = departments(page, known, entry.to);
     Rule {
         id: entry.id.value.into(),
         owner: entry.owner.value.into(),
-        to: departments(page, known, names(entry.to)),
+        to,
         event_types,
         when,
         ask: match entry.kind {
@@ -172,7 +177,12 @@ fn event_types(
     known_ones.map(|name| name.value.into()).collect()
 }
 
-fn departments(page: &mut Page<'_>, known: &Known<'_>, to: Vec<Spanned<String>>) -> Vec<usize> {
+fn departments(page: &mut Page<'_>, known: &Known<'_>, to: Spanned<OneOrMany>) -> Vec<usize> {
+    let place = Place::from(&to);
+    let to = names(to);
+    if to.is_empty() {
+        page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
+    }
     let mut positions = Vec::new();
     for name in to {
         if let Some(position) = known.departments.iter().position(|it| *it.name == name.value) {

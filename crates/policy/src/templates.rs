@@ -14,6 +14,8 @@ pub(crate) fn templates(directory: &Directory, problems: &mut Vec<Diagnostic>) -
             let place = error.line.map_or(Place::FILE, |line| Place::at(line, 1));
             let help = "correct the template here; `{{ event.state }}` writes a fact, `{% if .. %}` chooses";
             file.page(problems).note("template-invalid", place, error.message, help);
+            // Known by name, so that only the mistake itself is told and not every rule that uses it.
+            let _ = templates.add(name, "");
         } else if file.text.lines().next().is_none_or(|title| title.trim_start_matches('#').trim().is_empty())
         {
             let message = "the first line is empty, but it is the title".to_owned();

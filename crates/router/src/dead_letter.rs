@@ -13,8 +13,14 @@ use crate::topics::DEAD_LETTERS;
 /// The longest detail that is written into a header, in bytes.
 const LONGEST_DETAIL: usize = 2048;
 
-/// Sends a record to the dead letters. One that is too large for them leaves a letter without a body,
-/// which says where the record lies.
+/// More than our other headers take, in bytes.
+const OUR_HEADERS: usize = 1024;
+
+/// A letter without its body keeps the key up to this many bytes.
+const LONGEST_KEY: usize = 4096;
+
+/// Sends a record to the dead letters. One that is too large for them leaves a letter without body and
+/// headers, which says where the record lies.
 pub(crate) fn send(
     session: &mut dyn Session,
     record: &Record,
@@ -25,35 +31,44 @@ pub(crate) fn send(
     let offset = record.offset.to_string();
     let timestamp = record.timestamp.millis().map(|millis| millis.to_string()).unwrap_or_default();
     let detail = shortened(&rejection.detail);
-    let bytes = record.value.as_deref().map_or(0, <[u8]>::len);
-    let carried: usize = record
-        .headers
-        .iter()
-        .map(|header| header.name.len() + header.value.as_deref().map_or(0, <[u8]>::len) + 16)
-        .sum();
-    let fits = bytes + carried + LONGEST_DETAIL + 1024 <= LARGEST_RECORD;
-    let omitted = if fits { String::new() } else { format!("{bytes} bytes, too many for this topic") };
-    let mut headers: Vec<(&str, &[u8])> = vec![
+    let bytes = size_of_original(record);
+    let omitted = format!("at least {bytes} bytes, too many for this topic");
+    let headers: [(&str, &[u8]); 7] = [
         ("hinge-error-code", rejection.code.as_str().as_bytes()),
         ("hinge-error-detail", detail.as_bytes()),
         ("hinge-error-topic", record.place.topic.as_bytes()),
         ("hinge-error-partition", partition.as_bytes()),
         ("hinge-error-offset", offset.as_bytes()),
         ("hinge-error-timestamp", timestamp.as_bytes()),
+        ("hinge-error-body-omitted", omitted.as_bytes()),
     ];
-    if !fits {
-        headers.push(("hinge-error-body-omitted", omitted.as_bytes()));
-    }
     let key = record.key.as_deref().or(envelope.map(|envelope| envelope.event.correlation_id.as_bytes()));
-    session.send(&Outgoing {
+    let whole = Outgoing {
         topic: DEAD_LETTERS,
         key,
-        value: record.value.as_deref().filter(|_| fits),
-        headers: &headers,
-        carried: fits.then_some(&record.headers),
+        value: record.value.as_deref(),
+        headers: &headers[..headers.len() - 1],
+        carried: Some(&record.headers),
         timestamp: None,
-    })?;
+    };
+    if bytes + LONGEST_DETAIL + OUR_HEADERS <= LARGEST_RECORD {
+        match session.send(&whole) {
+            // Headers whose names cannot be read cannot be measured either; the log has.
+            Err(hinge_stream::Error::Unwritable { .. }) => {}
+            sent => return Ok(sent?),
+        }
+    }
+    let key = key.filter(|key| key.len() <= LONGEST_KEY);
+    session.send(&Outgoing { key, value: None, carried: None, headers: &headers, ..whole })?;
     Ok(())
+}
+
+/// The bytes of a record as it came: key, value and headers that can be read.
+pub(crate) fn size_of_original(record: &Record) -> usize {
+    let bytes = |part: &Option<Vec<u8>>| part.as_deref().map_or(0, <[u8]>::len);
+    let headers: usize =
+        record.headers.iter().map(|header| header.name.len() + bytes(&header.value) + 16).sum();
+    bytes(&record.key) + bytes(&record.value) + headers
 }
 
 fn shortened(detail: &str) -> &str {

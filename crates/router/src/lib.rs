@@ -22,6 +22,7 @@ mod metrics;
 mod outcome;
 mod output;
 mod pulse;
+mod recollection;
 mod topics;
 
 use std::collections::{BTreeMap, HashMap};
@@ -31,19 +32,21 @@ use std::time::{Duration, Instant};
 
 use hinge_domain::{Meeting, Memory, Policy, Verdict, Window, decide};
 use hinge_schema::{Catalogue, Code, Rejection};
-use hinge_stream::{Committed, Limits, Polled, Positions, Record, Session, TopicPartition};
+use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
 
 pub use clock::Clock;
 pub use error::Error;
 pub use lag::GroupLagBoard;
 pub use metrics::Metrics;
 pub use outcome::{Filtered, Outcome, Summary};
+pub use output::LARGEST_RECORD;
 pub use pulse::Pulse;
 pub use topics::{DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
 
 use decode::Envelope;
 use outcome::Tally;
 use output::Outputs;
+use recollection::{Recollection, meet};
 
 /// The role's name: crate, consumer group (`hinge-router`), metrics and `--role`.
 pub const ROLE: &str = "router";
@@ -78,6 +81,8 @@ impl Default for Settings {
 pub struct Parts {
     /// Its seat at the log.
     pub session: Box<dyn Session>,
+    /// Reads what it left in the log before.
+    pub reader: Box<dyn Reader>,
     /// Who is told what.
     pub policy: Arc<Policy>,
     /// The event types.
@@ -93,6 +98,7 @@ pub struct Parts {
 /// The service: one worker on one session.
 pub struct Router {
     session: Box<dyn Session>,
+    reader: Box<dyn Reader>,
     policy: Arc<Policy>,
     catalogue: Catalogue,
     settings: Settings,
@@ -114,6 +120,7 @@ impl Router {
         Self {
             outputs: Outputs::new(&parts.policy),
             session: parts.session,
+            reader: parts.reader,
             policy: parts.policy,
             catalogue: parts.catalogue,
             settings: parts.settings,
@@ -138,16 +145,15 @@ impl Router {
                 Polled::Records(batch) => self.handle(&batch)?,
                 Polled::Idle => {}
             }
-            if self.waiting_since.is_some_and(|since| since.elapsed() >= RIDE_ALONG) {
+            let ending = self.settings.drain && self.session.at_end();
+            if ending || self.waiting_since.is_some_and(|since| since.elapsed() >= RIDE_ALONG) {
                 self.commit()?;
             }
             self.pulse.beat();
             self.metrics.group_lag.show(self.session.lag());
-            if self.settings.drain && self.waiting_since.is_none() && self.session.at_end() {
+            // A commit that was rolled back has taken the end away again.
+            if ending && self.session.at_end() {
                 break;
-            }
-            if self.settings.drain && self.session.at_end() {
-                self.commit()?;
             }
         }
         self.commit()?;
@@ -157,20 +163,16 @@ impl Router {
 
     /// Partitions are ours: reads back what was met in them, so that a restart changes nothing.
     fn take_up(&mut self, positions: &Positions) -> Result<(), Error> {
+        let rejected = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
+        let recollection = Recollection {
+            catalogue: &self.catalogue,
+            clock: self.settings.clock,
+            rejected: &rejected,
+            pulse: &self.pulse,
+        };
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
-            let mut memory = Memory::new(window);
-            let from = hinge_stream::Offset((position.0 - window.offsets).max(0));
-            self.session.read_back(place, from, *position, &mut |record| {
-                self.pulse.beat();
-                if let Ok(envelope) = catch_unwind(AssertUnwindSafe(|| {
-                    decode::envelope(&record, &self.catalogue, self.settings.clock)
-                })) && let Ok(envelope) = envelope
-                {
-                    meet(&mut memory, &envelope, &record);
-                }
-            })?;
-            memory.keep();
+            let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
             tracing::info!(topic = %place.topic, partition = place.partition, offset = position.0,
                 identities = memory.len(), "partition taken up");
             self.memories.insert(place.clone(), memory);
@@ -222,7 +224,14 @@ impl Router {
         match meet(memory, &envelope, record) {
             Meeting::Repetition { .. } => Ok(Outcome::Filtered(Filtered::Repetition)),
             Meeting::Conflict { first } => self.reject(record, Some(&envelope), &conflict(record, first)),
-            Meeting::New => self.new_event(record, &envelope, polled),
+            Meeting::New => {
+                let outcome = self.new_event(record, &envelope, polled)?;
+                if let (Outcome::Rejected(_), Some(memory)) = (outcome, self.memories.get_mut(&record.place))
+                {
+                    memory.forget_last();
+                }
+                Ok(outcome)
+            }
         }
     }
 
@@ -303,10 +312,6 @@ impl Router {
         }
         Ok(())
     }
-}
-
-fn meet(memory: &mut Memory, envelope: &Envelope, record: &Record) -> Meeting {
-    memory.meet(envelope.event.identity(), envelope.event.content(), record.offset.0, envelope.recorded)
 }
 
 fn conflict(record: &Record, first: i64) -> Rejection {

@@ -12,13 +12,13 @@ use hinge_schema::{Code, Rejection, Stamp, encode_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
 
-use crate::decision_record;
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{DECISIONS, UNROUTED};
+use crate::{dead_letter, decision_record};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
-pub(crate) const LARGEST_RECORD: usize = 990_000;
+pub const LARGEST_RECORD: usize = 990_000;
 
 type OwnedHeader = (Cow<'static, str>, Vec<u8>);
 
@@ -88,13 +88,15 @@ impl Outputs {
             value: decision,
             carries_original: false,
         });
-        match self.pending.iter().find(|pending| pending.size() > LARGEST_RECORD) {
+        let key = envelope.event.correlation_id.len();
+        let size = |pending: &Pending| key + pending.size(record);
+        match self.pending.iter().find(|pending| size(pending) > LARGEST_RECORD) {
             None => Ok(()),
             Some(large) => {
                 let detail = format!(
                     "what it leaves for `{}` has {} bytes; at most {LARGEST_RECORD} can be written",
                     large.topic,
-                    large.size()
+                    size(large)
                 );
                 Err(Rejection::new(Code::OutputTooLarge, detail))
             }
@@ -146,9 +148,10 @@ impl Outputs {
 }
 
 impl Pending {
-    fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        self.topic.len() + headers + self.value.len()
+    fn size(&self, record: &Record) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
+        let original = if self.carries_original { dead_letter::size_of_original(record) } else { 0 };
+        headers + self.value.len() + original
     }
 }
 

@@ -18,6 +18,14 @@ pub struct Encoded {
     pub value: Vec<u8>,
 }
 
+impl Encoded {
+    /// The bytes of headers and value together, roughly as a log counts them.
+    pub fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
+        headers + self.value.len()
+    }
+}
+
 impl Catalogue {
     /// Encodes an event; `recorded` becomes the attribute `recordedtime`.
     ///

@@ -8,7 +8,7 @@ use hinge_tests::kafka::Broker;
 use hinge_tests::world::{Input, World};
 use serde_json::json;
 
-use crate::scenarios::{good, starter};
+use crate::scenarios::{good, starter, starter_with};
 
 /// A name, what is written, and the code of the dead letter.
 type Case = (&'static str, Input, &'static str);
@@ -206,10 +206,69 @@ fn every_bad_record_becomes_one_dead_letter_with_its_code_and_the_next_is_handle
 fn bad_records_get_the_same_codes_on_kafka() {
     let Some(broker) = Broker::shared() else { return };
     let world = World::kafka(starter(), broker);
-    // A broker does not take a record of a mebibyte in the first place.
+    // A client does not send a record of a mebibyte in the first place.
     let cases: Vec<Case> =
         cases(world.catalogue()).into_iter().filter(|(_, _, code)| *code != "body-too-large").collect();
     check(&world, &cases);
+}
+
+/// As large as a producer may send them, which with our headers is more than we may.
+fn as_large_as_can_be(world: &World) {
+    let catalogue = world.catalogue();
+    let large = |key: usize, value: Vec<u8>| Input {
+        key: Some(vec![b'k'; key]),
+        value: Some(value),
+        ..good(catalogue, "large")
+    };
+    let padded = |length: usize| {
+        let mut body = good(catalogue, "large").value.unwrap();
+        body.pop();
+        let (padding, end) = (r#","else":""#, r#""}"#);
+        let rest = length - body.len() - padding.len() - end.len();
+        [body, padding.into(), vec![b'x'; rest], end.into()].concat()
+    };
+    world.write(&[
+        large(990_000, b"broken".to_vec()),
+        large(1, vec![b'{'; 990_000]),
+        large(1, padded(990_000)),
+        good(catalogue, "A-1"),
+    ]);
+    let summary = world.drain();
+    assert_eq!(summary.records(), 4);
+    assert_eq!(world.records(DEAD_LETTERS).len(), 2);
+    let told = world.notifications();
+    assert!(
+        told.iter().any(|it| it.correlation_id == "A-1")
+            && told.iter().any(|it| it.correlation_id == "large")
+    );
+}
+
+#[test]
+fn records_as_large_as_can_be_end_in_an_outcome_too() {
+    as_large_as_can_be(&World::embedded(starter()));
+    if let Some(broker) = Broker::shared() {
+        as_large_as_can_be(&World::kafka(starter(), broker));
+    }
+}
+
+#[test]
+fn an_unrouted_event_too_large_to_be_copied_goes_to_the_dead_letters() {
+    let only_large =
+        "routes: [{id: large, owner: finance, on: order.placed, when: event.value > 500.0, to: finance},
+        {id: rest, owner: finance, on: [order.confirmed, order.changed, order.cancelled], to: finance}]";
+    let world = World::embedded(starter_with("routes/20-orders.yaml", only_large));
+    let mut large = good(world.catalogue(), "A-1");
+    let body = large.value.as_mut().unwrap();
+    body.pop();
+    body.extend(format!(r#","else":"{}"}}"#, "x".repeat(1_000_000)).into_bytes());
+    world.write(&[large.clone()]);
+    assert_eq!(world.drain().records(), 1);
+    let letters = world.records(DEAD_LETTERS);
+    assert_eq!(letters[0].headers.get("hinge-error-code"), Some("output-too-large".as_bytes()));
+    // What was rejected was never met: under a policy that can tell it, it is told.
+    world.write(&[large]);
+    let again = world.drain();
+    assert_eq!(again.outcomes.keys().next().map(|(_, outcome)| outcome.name()), Some("rejected"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) fn starter() -> Arc<Policy> {
 }
 
 /// The starter policy with one of its files written anew.
-fn starter_with(file: &str, text: &str) -> Arc<Policy> {
+pub(crate) fn starter_with(file: &str, text: &str) -> Arc<Policy> {
     let folder = tempfile::tempdir().unwrap();
     hinge_policy::write_starter(folder.path()).unwrap();
     std::fs::write(folder.path().join(file), text).unwrap();

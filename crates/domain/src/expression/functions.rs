@@ -93,6 +93,36 @@ const KNOWN: &[&str] = &[
     "reverse",
 ];
 
+/// The functions whose own words say why they failed, without repeating a value.
+const OURS: &[&str] = &["local_date", "instant", "date_of", "decimal", "stamp", "sum", "min or max", "round"];
+
+/// Why an evaluation failed, in words that hold no value: they are stored and shown where personal values
+/// must not be.
+pub(super) fn reason(error: &ExecutionError) -> String {
+    match error {
+        ExecutionError::NoSuchOverload(overload) => overload.to_string(),
+        ExecutionError::UndeclaredReference(name) => format!("there is nothing called `{name}`"),
+        ExecutionError::FunctionError { function, message } if OURS.contains(&function.as_str()) => {
+            format!("`{function}`: {message}")
+        }
+        ExecutionError::FunctionError { function, .. } => format!("`{function}` cannot take this value"),
+        ExecutionError::UnexpectedType { got, want } => format!("expected {want}, got {got}"),
+        ExecutionError::InvalidArgumentCount { expected, actual } => {
+            format!("a function takes {expected} arguments and was given {actual}")
+        }
+        ExecutionError::ValuesNotComparable(..) => "the two sides cannot be compared".to_owned(),
+        ExecutionError::UnsupportedBinaryOperator(operator, ..) => {
+            format!("`{operator}` does not fit its two sides")
+        }
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "division by zero".to_owned()
+        }
+        ExecutionError::Overflow(..) => "the number is too large".to_owned(),
+        ExecutionError::IndexOutOfBounds(_) => "the list is shorter than that".to_owned(),
+        _ => "the values do not fit the expression".to_owned(),
+    }
+}
+
 /// Whether the language has a function of this name; operators have names that start with `_`, `!`, `-` or `@`.
 pub(super) fn is_known(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_alphabetic()) || KNOWN.contains(&name)
@@ -134,7 +164,8 @@ fn local_date<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
         .and_then(|value| value.downcast_ref::<CelTimestamp>())
         .ok_or_else(|| fail("needs a timestamp".into()))?;
     let zone = zone(text(&arguments, 1)).map_err(fail)?;
-    let instant = Timestamp::from_second(at.inner().timestamp()).map_err(|error| fail(error.to_string()))?;
+    let instant = Timestamp::from_second(at.inner().timestamp())
+        .map_err(|_| fail("the instant is out of range".into()))?;
     Ok(CowVal::owned(CelString::from(instant.to_zoned(zone).date().to_string())))
 }
 
@@ -225,7 +256,7 @@ fn text<'a>(arguments: &'a [CowVal<'_, '_>], position: usize) -> &'a str {
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| format!("`{name}` is not an IANA time zone such as `Europe/Zurich`"))
+    TimeZone::get(name).map_err(|_| "the zone is no IANA time zone such as `Europe/Zurich`".to_owned())
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@ impl Stage<'_> {
         })?;
         Ok(Router::new(Parts {
             session,
+            reader: self.opened.log.reader()?,
             policy: Arc::clone(self.policy),
             catalogue: self.catalogue.clone(),
             settings: hinge_router::Settings {

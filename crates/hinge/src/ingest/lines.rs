@@ -54,14 +54,18 @@ impl Lines {
     /// Opens a file; `progress` moves with the bytes read from the disk.
     pub(super) fn open(path: &Path, progress: &ProgressBar) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("`{}` cannot be opened", path.display()))?;
-        Self::read(progress.wrap_read(file)).with_context(|| format!("`{}` cannot be read", path.display()))
+        let packed = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+        let lines = Self::read(progress.wrap_read(file), packed);
+        lines.with_context(|| format!("`{}` cannot be read", path.display()))
     }
 
-    fn read(file: impl Read + 'static) -> Result<Self> {
+    fn read(file: impl Read + 'static, called_packed: bool) -> Result<Self> {
         const GZIP: &[u8] = &[0x1f, 0x8b];
         let mut raw = BufReader::new(file);
         let mut reader: Box<dyn BufRead> = if raw.fill_buf()?.starts_with(GZIP) {
             Box::new(BufReader::new(MultiGzDecoder::new(raw)))
+        } else if called_packed && !raw.fill_buf()?.is_empty() {
+            bail!("it is called `.gz` and is not packed with gzip; rename it, or pack it")
         } else {
             Box::new(raw)
         };
@@ -133,7 +137,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> Vec<Line> {
-        let mut lines = Lines::read(io::Cursor::new(bytes.to_vec())).unwrap();
+        let mut lines = Lines::read(io::Cursor::new(bytes.to_vec()), false).unwrap();
         std::iter::from_fn(|| lines.next()).collect()
     }
 
@@ -155,7 +159,7 @@ mod tests {
         let two_members = [gzip("a\n"), gzip("b\n")].concat();
         assert_eq!(texts(&lines(&two_members)), ["a", "b"]);
         assert!(lines(b"").is_empty());
-        assert!(Lines::read(io::Cursor::new(b"\xff\xfea\0".to_vec())).is_err());
+        assert!(Lines::read(io::Cursor::new(b"\xff\xfea\0".to_vec()), false).is_err());
     }
 
     #[test]

@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use hinge_domain::{Event, Mapping, ROW, Row, Stream};
+use hinge_router::LARGEST_RECORD;
 use hinge_schema::{Catalogue, Encoding};
 use hinge_stream::Log;
 use indicatif::ProgressBar;
@@ -161,6 +162,8 @@ struct Ingest<'a> {
     counts: Vec<EventCount>,
     /// For how many rows each join found something.
     found: Vec<Cell<u64>>,
+    /// A packed file that ended too early, if there was one.
+    broken_off: Option<PathBuf>,
 }
 
 impl<'a> Ingest<'a> {
@@ -187,6 +190,7 @@ impl<'a> Ingest<'a> {
             progress: progress_over(inputs),
             rejects: Rejects::new(rejects),
             joined: Vec::new(),
+            broken_off: None,
             rows: 0,
             counts,
             found: vec![Cell::new(0); mapping.joins.len()],
@@ -228,7 +232,12 @@ impl<'a> Ingest<'a> {
                     Ok(records) => records.into_iter().try_for_each(|record| self.write(record, outlet))?,
                     Err(reason) => self.rejects.row(path, numbered.line, &reason, row)?,
                 },
-                Err(bad) => self.rejects.unreadable(path, numbered.line, bad)?,
+                Err(bad) => {
+                    if bad.cut_off {
+                        self.broken_off = Some(path.to_owned());
+                    }
+                    self.rejects.unreadable(path, numbered.line, bad)?;
+                }
             }
         }
         Ok(())
@@ -262,6 +271,13 @@ impl<'a> Ingest<'a> {
         let encoded = encoded.map_err(refused)?;
         let headers = encoded.headers.iter().map(|(name, value)| (name.as_ref(), Some(value.as_slice())));
         self.catalogue.decode(headers, Some(&encoded.value)).map_err(refused)?;
+        let size = encoded.size() + event.correlation_id.len();
+        if size > LARGEST_RECORD {
+            return Err(format!(
+                "`{}`: it makes a record of {size} bytes; at most {LARGEST_RECORD} can be written",
+                event.event_type()
+            ));
+        }
         let position = self.counts.iter().position(|count| count.event_type == *event.event_type());
         let position = position.ok_or("the mapping has no such event type")?;
         let topic = &self.counts[position].topic;
@@ -289,6 +305,7 @@ impl<'a> Ingest<'a> {
             first_reject: self.rejects.first().map(str::to_owned),
             events: self.counts,
             dry_run: self.options.args.dry_run,
+            broken_off: self.broken_off,
         })
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Summary {
     pub(crate) events: Vec<EventCount>,
     /// The joined files, in the mapping's order.
     pub(crate) joins: Vec<JoinCount>,
+    /// A packed file that ended too early: what came after is missing.
+    pub(crate) broken_off: Option<PathBuf>,
     /// Whether nothing was written.
     pub(crate) dry_run: bool,
 }

@@ -76,6 +76,8 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
     check(ROUTES, "event.value >= 500.0", "shout(event.value)", ("expression-invalid", &["`shout`"]));
     check(ROUTES, "owner: finance", "ownr: finance", ("yaml-invalid", &["ownr"]));
     check(ROUTES, "to: finance", "to: *nobody", ("yaml-invalid", &["anchor"]));
+    check(ROUTES, "to: finance", "to: []", ("policy-empty", &["tells nobody"]));
+    check(ROUTES, "owner: finance", "owner: ''", ("policy-empty", &["large-order"]));
     check("departments.yaml", "finance:", "Finance:", ("name-invalid", &["`Finance`"]));
     check("departments.yaml", "format: avro", "format: xml", ("yaml-invalid", &["xml"]));
     check("departments.yaml", "{title: Finance}", "{partitions: 0}", ("name-invalid", &["256"]));
@@ -130,13 +132,26 @@ fn all_mistakes_are_told_at_once() {
 fn files_that_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let problems = load(&folder.path().join("nowhere"), &Catalogue::builtin()).map(|_| ()).unwrap_err();
-    assert_eq!(problems.0.len(), 3, "{problems}");
+    assert_eq!(problems.0.len(), 1, "{problems}");
     assert!(problems.0.iter().all(|problem| problem.code == "file-unreadable"), "{problems}");
     write_starter(folder.path()).unwrap();
     fs::write(folder.path().join("chain.yaml"), [0xff, 0xfe]).unwrap();
     fs::write(folder.path().join("policy.yaml"), " ".repeat(2 * 1024 * 1024)).unwrap();
     let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err().to_string();
-    assert!(problems.contains("not UTF-8") && problems.contains("at most 1048576"), "{problems}");
+    assert!(problems.contains("not UTF-8") && problems.contains("larger than 1048576"), "{problems}");
+}
+
+#[test]
+fn a_rule_file_that_would_not_be_read_is_told() {
+    for name in ["routes/50-more.yml", "routes/50-more/rules.yaml", "templates/thanks.txt"] {
+        let folder = tempfile::tempdir().unwrap();
+        write_starter(folder.path()).unwrap();
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "routes: []").unwrap();
+        let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err();
+        assert!(problems.to_string().contains("is not read"), "{problems}");
+    }
 }
 
 #[test]

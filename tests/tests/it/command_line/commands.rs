@@ -211,7 +211,7 @@ fn explain_knows_codes_settings_and_exit_codes() {
 #[test]
 fn an_unknown_setting_is_named() {
     let with = |name: &str, value: &str| {
-        Running::start(hinge(["run", "--drain"]).env(name, value)).ended().refused(1, &[]).log
+        Running::start(hinge(["run", "--drain"]).env(name, value)).ended().refused(78, &[]).log
     };
     let log = with("HINGE_STREAM__NONSENSE", "1");
     assert!(log.contains("nonsense"), "{log}");
@@ -221,7 +221,7 @@ fn an_unknown_setting_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("hinge.toml");
     fs::write(&config, "[router]\nbatch_record = 5\n").unwrap();
-    run(["run", "--drain", "--config", shown(&config)]).refused(1, &["batch_record"]);
+    run(["run", "--drain", "--config", shown(&config)]).refused(78, &["batch_record"]);
 }
 
 #[test]
