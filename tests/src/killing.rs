@@ -169,7 +169,7 @@ impl Ordeal<'_> {
             inside += u32::from(progress(reader.as_mut()) < calm.progress);
         }
         let mut running = self.start(site.run(self.policy));
-        running.says("partition taken up");
+        running.says("partitions taken up");
         wait_for(&mut running, reader.as_mut(), calm.progress * 9_200 / 10_000);
         running.signal("TERM");
         let asked = Instant::now();

@@ -69,7 +69,7 @@ fn told(error: &anyhow::Error) -> (String, u8) {
     if let Some(problems) = error.downcast_ref::<Problems>() {
         let count = problems.0.len();
         let found = if count == 1 { "problem" } else { "problems" };
-        return (format!("{problems}\n\n{count} {found} found; nothing was started"), 2);
+        return (format!("{problems}\n\n{count} {found} found; nothing was done"), 2);
     }
     match code_of(error) {
         (Some(code), exit) => {

@@ -86,6 +86,7 @@ fn ingest_events(
     if let Some(policy) = policy {
         opening::load_policy(policy, &catalogue)?;
     }
+    hinge_policy::load_mapping(&args.mapping, &catalogue)?;
     let opened = opening::open_log(settings, IfMissing::Begin)?;
     opening::prepare_embedded_inputs(&opened, settings)?;
     let options = ingest::Options { args, topics: settings.topics_by_stream(), now: opening::now(), format };

@@ -33,6 +33,10 @@ pub(crate) fn write(summary: &Summary, format: Format, out: &mut dyn Write) -> R
             }
             table.add_row(["", "", "sum", &summary.records().to_string()]);
             writeln!(out, "{table}")?;
+            if summary.notifications.is_empty() {
+                writeln!(out, "\nnobody was told anything new")?;
+                return Ok(());
+            }
             let mut table = self::table(&["department", "notifications"]);
             for (department, count) in &summary.notifications {
                 table.add_row([department.as_ref(), &count.to_string()]);

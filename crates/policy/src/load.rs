@@ -50,7 +50,10 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
         templates,
         ignored: manifest.ignored,
     });
-    check_whole(root, &policy, catalogue, &mut problems);
+    // A rule that could not be read would be missed here a second time.
+    if problems.is_empty() {
+        check_whole(root, &policy, catalogue, &mut problems);
+    }
     if problems.is_empty() { Ok(Loaded { name: manifest.name, policy }) } else { Err(Problems(problems)) }
 }
 

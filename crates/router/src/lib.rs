@@ -173,10 +173,12 @@ impl Router {
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
             let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
-            tracing::info!(topic = %place.topic, partition = place.partition, offset = position.0,
+            tracing::debug!(topic = %place.topic, partition = place.partition, offset = position.0,
                 identities = memory.len(), "partition taken up");
             self.memories.insert(place.clone(), memory);
         }
+        let identities: usize = self.memories.values().map(Memory::len).sum();
+        tracing::info!(partitions = positions.len(), identities, "partitions taken up; waiting for events");
         self.pulse.set_ready(true);
         Ok(())
     }

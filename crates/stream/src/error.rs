@@ -119,7 +119,7 @@ pub enum Error {
     },
     /// A topic is not there.
     #[error(
-        "there is no topic `{topic}`; create it with `hinge topics apply`, or correct its name in the settings"
+        "there is no topic `{topic}`; create it with `hinge topics apply` (an input topic with `--inputs`), or correct its name"
     )]
     TopicMissing {
         /// Its name.
@@ -325,7 +325,7 @@ mod tests {
         let error = Error::TopicMissing { topic: "order.events".to_owned() };
         assert!(Error::CODES.contains(&error.code()));
         assert_eq!((error.exit_code(), error.exit_code().number()), (ExitCode::Config, 78));
-        let sentence = "there is no topic `order.events`; create it with `hinge topics apply`, or correct its name in the settings";
+        let sentence = "there is no topic `order.events`; create it with `hinge topics apply` (an input topic with `--inputs`), or correct its name";
         assert_eq!(error.to_string(), sentence);
     }
 }

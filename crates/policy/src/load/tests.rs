@@ -94,8 +94,8 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
     check("policy.yaml", "name: An", "nme: An", ("yaml-invalid", &["nme"]));
     check(
         "templates/delivered.md",
-        "{{ event.subject }}",
-        "{{ event.subject",
+        "{{ event.correlationid }}",
+        "{{ event.correlationid",
         ("template-invalid", &["correct the template"]),
     );
     check("templates/delivered.md", "# Order", "\n# Order", ("template-invalid", &["title"]));
@@ -113,9 +113,9 @@ fn an_event_type_that_nobody_thought_of_is_refused_by_name() {
 
 #[test]
 fn a_template_reads_only_what_its_events_can_say() {
-    let problems = load_with("templates/delivered.md", |text| text.replace("subject", "subjct"));
+    let problems = load_with("templates/delivered.md", |text| text.replace("correlationid", "corelationid"));
     let problems = problems.map(|_| ()).unwrap_err();
-    assert!(problems.to_string().contains("`delivery.completed` has no fact `subjct`"), "{problems}");
+    assert!(problems.to_string().contains("`delivery.completed` has no fact `corelationid`"), "{problems}");
 }
 
 #[test]

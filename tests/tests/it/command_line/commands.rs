@@ -47,7 +47,7 @@ fn a_policy_with_errors_starts_nothing_and_is_shown_with_file_and_line() {
 
     run(["check", "--policy", shown(&policy)]).refused(2, &[&place, "nowhere", "name-unknown", "operations"]);
     run(["run", "--drain", "--policy", shown(&policy), "--data", shown(&data)])
-        .refused(2, &[&place, "nothing was started"]);
+        .refused(2, &[&place, "nothing was done"]);
     assert!(!data.exists(), "a run that was refused made a log");
     let found = run(["check", "--format", "json", "--policy", shown(&policy)]);
     assert_eq!(found.code, Some(2));

@@ -37,7 +37,7 @@ fn sum(metrics: &str, name: &str, labels: &str) -> usize {
 fn a_second_run_on_a_folder_is_refused_while_tail_and_ingest_work_beside_the_first() {
     let fed = fed(20);
     let mut first = Running::start(&mut hinge(fed.site.run(fed.policy.path())));
-    first.says("partition taken up");
+    first.says("partitions taken up");
 
     let second = run(fed.site.run(fed.policy.path()));
     refused_with(second, 75, "data-locked", &["in use by another `hinge run`"]);
@@ -112,7 +112,7 @@ fn asked_to_end_it_finishes_its_batch_and_goes_on_later_where_it_was() {
     let fed = fed(400);
     let mut running =
         Running::start(hinge(fed.site.run(fed.policy.path())).env("HINGE_ROUTER__BATCH_RECORDS", "50"));
-    running.says("partition taken up");
+    running.says("partitions taken up");
     running.signal("TERM");
     let ended = running.ended().well();
     assert!(ended.log.contains("asked to end"), "{}", ended.log);
@@ -134,7 +134,7 @@ fn a_second_signal_ends_it_at_once_and_nothing_of_its_batch_is_there() {
     // One batch of everything, which takes far longer than two signals.
     command.env("HINGE_ROUTER__BATCH_RECORDS", "1000000").env("HINGE_ROUTER__BATCH_BYTES", "100000000");
     let mut running = Running::start(&mut command);
-    running.says("topic=service.events partition=3");
+    running.says("partitions taken up");
     running.signal("STOP");
     running.signal("TERM");
     running.signal("INT");
@@ -155,7 +155,7 @@ fn a_run_that_waits_sees_what_comes_later() {
     let mut arguments = fed.site.run(fed.policy.path());
     arguments.extend(words(&["--log", "debug"]));
     let mut running = Running::start(&mut hinge(arguments));
-    running.says("partition taken up");
+    running.says("partitions taken up");
     let twice = feed(&fed.site, 10);
     // The second feeding begins with the first one's orders, told again: repetitions.
     let told = until(PATIENCE, "the new orders are decided", || {
