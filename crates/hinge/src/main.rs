@@ -86,11 +86,12 @@ fn ingest_events(
     if let Some(policy) = policy {
         opening::load_policy(policy, &catalogue)?;
     }
-    hinge_policy::load_mapping(&args.mapping, &catalogue)?;
+    // Before the log is opened: a mapping that does not hold leaves no folder behind.
+    let mapping = hinge_policy::load_mapping(&args.mapping, &catalogue)?;
     let opened = opening::open_log(settings, IfMissing::Begin)?;
     opening::prepare_embedded_inputs(&opened, settings)?;
     let options = ingest::Options { args, topics: settings.topics_by_stream(), now: opening::now(), format };
-    let summary = ingest::run(&options, opened.log.as_ref(), &catalogue, out)?;
+    let summary = ingest::run(&options, &mapping, opened.log.as_ref(), &catalogue, out)?;
     match summary.broken_off {
         None => Ok(()),
         Some(file) => {

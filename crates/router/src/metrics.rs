@@ -165,3 +165,51 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use hinge_domain::{Parts, Templates};
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    fn told(to_recorded: i64, history: bool) -> Told {
+        Told {
+            department: "quality".into(),
+            event_type: "order.placed".into(),
+            chain_step: "operations".into(),
+            to_recorded: SignedDuration::from_millis(to_recorded),
+            to_decided: SignedDuration::from_millis(200),
+            decided: at(1_000),
+            history,
+        }
+    }
+
+    #[test]
+    fn each_hop_is_observed_in_seconds_history_left_out_and_negative_ones_clamped_and_counted() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+        });
+        let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
+        let told = vec![told(5_000, false), told(-3_000, false), told(86_400_000, true)];
+        metrics.publish(&Tally { told, ..Tally::default() }, at(1_500));
+        for (hop, seconds) in HOPS.into_iter().zip([5.0, 0.4, 1.0]) {
+            let histogram = metrics.lag.with_label_values(&[hop, "quality", "order.placed", "operations"]);
+            let close = (histogram.get_sample_sum() - seconds).abs() < 1e-9;
+            assert!(close && histogram.get_sample_count() == 2, "{hop}: {}", histogram.get_sample_sum());
+        }
+        let count = |counters: &IntCounterVec, label: &str| counters.with_label_values(&[label]).get();
+        assert_eq!(HOPS.map(|hop| count(&metrics.lag_clamped, hop)), [1, 0, 0]);
+        assert_eq!(count(&metrics.lag_left_out, "history"), 1);
+    }
+}

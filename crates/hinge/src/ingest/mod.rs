@@ -108,18 +108,18 @@ pub(crate) struct Options<'a> {
 /// Reads the files, writes their events and says what it has done.
 ///
 /// # Errors
-/// A mapping that does not hold (`hinge_policy::Problems`), files that cannot be read or lack a column, a log
+/// Files that cannot be read or lack a column, a log
 /// that does not take the events (`hinge_stream::Error`). Rows that cannot be mapped are no error.
 pub(crate) fn run(
     options: &Options<'_>,
+    mapping: &Mapping,
     log: &dyn Log,
     catalogue: &Catalogue,
     out: &mut dyn Write,
 ) -> Result<Summary> {
-    let mapping = hinge_policy::load_mapping(&options.args.mapping, catalogue)?;
     let inputs = match &options.args.from {
-        Some(folder) => Inputs::in_folder(&mapping, folder)?,
-        None => Inputs::among(&mapping, &options.args.files)?,
+        Some(folder) => Inputs::in_folder(mapping, folder)?,
+        None => Inputs::among(mapping, &options.args.files)?,
     };
     for path in &inputs.rows {
         let rows = Rows::open(path, mapping.delimiter, &ProgressBar::hidden())?;
@@ -127,7 +127,7 @@ pub(crate) fn run(
             rows.check_columns(&mapping.columns_of(ROW))?;
         }
     }
-    let mut ingest = Ingest::new(options, &mapping, catalogue, &inputs);
+    let mut ingest = Ingest::new(options, mapping, catalogue, &inputs);
     if !options.args.dry_run {
         ingest.check_topics(log)?;
     }

@@ -93,7 +93,9 @@ impl Shop {
             now: "2026-04-01T00:00:00Z".parse().unwrap(),
             format: Format::Text,
         };
-        run(&options, &self.log, &Catalogue::builtin(), &mut Vec::new())
+        let catalogue = Catalogue::builtin();
+        let mapping = hinge_policy::load_mapping(&args.mapping, &catalogue)?;
+        run(&options, &mapping, &self.log, &catalogue, &mut Vec::new())
     }
 
     fn records(&self, topic: &str) -> Vec<Record> {
