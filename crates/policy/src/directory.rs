@@ -12,6 +12,15 @@ use crate::diagnostic::{Diagnostic, Page, Place};
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
+/// A file of a policy, wherever it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// The path within the directory, with `/` between its parts.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
 /// One file.
 pub(crate) struct File {
     /// The path as the operator gave it.
@@ -54,6 +63,19 @@ impl Directory {
             }
         }
         Self { files }
+    }
+
+    /// The same of files that come from elsewhere, such as a stored version; `root` stands before their names
+    /// in what is said of them.
+    pub(crate) fn of(root: &Path, mut files: Vec<PolicyFile>) -> Self {
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        let file = |PolicyFile { name, text }| File { path: root.join(&name), name, text };
+        Self { files: files.into_iter().map(file).collect() }
+    }
+
+    /// The files, to be kept elsewhere.
+    pub(crate) fn into_files(self) -> Vec<PolicyFile> {
+        self.files.into_iter().map(|File { name, text, .. }| PolicyFile { name, text }).collect()
     }
 
     /// The file of this name, if it could be read.

@@ -22,6 +22,7 @@ mod starter;
 mod templates;
 
 pub use diagnostic::{Diagnostic, Problems};
-pub use load::{Loaded, load};
+pub use directory::PolicyFile;
+pub use load::{Loaded, load, load_files};
 pub use mapping::{load_mapping, parse_mapping};
 pub use starter::{StarterError, write_starter};

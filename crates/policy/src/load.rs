@@ -6,7 +6,7 @@ use hinge_domain::{Parts, Policy};
 use hinge_schema::Catalogue;
 
 use crate::diagnostic::{Diagnostic, Place, Problems};
-use crate::directory::Directory;
+use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
 use crate::{manifest, routes, templates};
 
@@ -17,6 +17,8 @@ pub struct Loaded {
     pub name: String,
     /// The policy.
     pub policy: Policy,
+    /// The files that it was made of: what makes the same policy again, anywhere.
+    pub files: Vec<PolicyFile>,
 }
 
 /// Reads and checks the policy in `root`.
@@ -26,6 +28,20 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     if !root.is_dir() {
         return Err(Problems(problems));
     }
+    check(root, directory, catalogue, problems)
+}
+
+/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them.
+pub fn load_files(name: &Path, files: Vec<PolicyFile>, catalogue: &Catalogue) -> Result<Loaded, Problems> {
+    check(name, Directory::of(name, files), catalogue, Vec::new())
+}
+
+fn check(
+    root: &Path,
+    directory: Directory,
+    catalogue: &Catalogue,
+    mut problems: Vec<Diagnostic>,
+) -> Result<Loaded, Problems> {
     let read = |name| directory.file(name);
     let manifest =
         read("policy.yaml").and_then(|file| manifest::manifest(&mut file.page(&mut problems), catalogue));
@@ -54,7 +70,10 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     if problems.is_empty() {
         check_whole(root, &policy, catalogue, &mut problems);
     }
-    if problems.is_empty() { Ok(Loaded { name: manifest.name, policy }) } else { Err(Problems(problems)) }
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    Ok(Loaded { name: manifest.name, policy, files: directory.into_files() })
 }
 
 /// What only the whole policy can get wrong: event types that nobody thought of.

@@ -158,3 +158,11 @@ fn a_rule_file_that_would_not_be_read_is_told() {
 fn a_byte_order_mark_and_windows_line_ends_are_no_mistakes() {
     load_with("chain.yaml", |text| format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
 }
+
+#[test]
+fn the_files_of_a_policy_make_the_same_policy_again() {
+    let loaded = load_with(ROUTES, |text| format!("{text}\n# kept")).unwrap();
+    let again = load_files(Path::new("stored"), loaded.files.clone(), &Catalogue::builtin()).unwrap();
+    assert_eq!(again.policy.version, loaded.policy.version);
+    assert_eq!(again.files, loaded.files);
+}
