@@ -41,6 +41,7 @@ pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_not
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
 };
+pub use json_facts::facts as facts_from_json;
 pub use rejection::{Code, Rejection};
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
         ("subject: row.number", "", "6:11", "`order.placed` has no subject", "subject: row.order_id"),
         ("order.placed", "order.plaiced", "6:11", "`order.plaiced` is not an event type", "order.placed"),
         ("row.number + '/placed'", "\"'1'\"", "7:9", "every row would have the same id", "row.order_id"),
-        ("row.number + '/placed'", "row.number +", "7:21", "", "CEL"),
+        ("row.number + '/placed'", "row.number +", "7:20", "", "CEL"),
         ("row.number + '/placed'", "nummer", "7:9", "there is nothing called `nummer`", "row.nummer"),
         ("row.placed_at", "parse(row.placed_at)", "8:11", "there is no function `parse`", "stamp"),
         ("value: row.total, ", "", "6:11", "`order.placed` needs the fact `value`", "customer pays"),
