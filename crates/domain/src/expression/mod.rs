@@ -107,6 +107,11 @@ impl Expression {
         &self.reads
     }
 
+    /// Its syntax tree.
+    pub(crate) fn syntax(&self) -> &IdedExpr {
+        self.program.expression()
+    }
+
     /// The functions it calls that this language does not have.
     pub fn unknown_functions(&self) -> Vec<String> {
         let mut called = BTreeSet::new();
