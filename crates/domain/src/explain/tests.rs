@@ -124,7 +124,9 @@ fn what_reaches_a_person_is_named_and_not_shown() {
     let when = "event.words == '' && event.state == 'SP'";
     let policy = policy(vec![rule("one", "order.placed", Some(when), &[0])], None);
     let explanation = explain(&event(Some("SP"), None), &policy, "warehouse").unwrap();
-    let Answer::Fails(Shortfall::Part(part)) = &explanation.rules[0].answer else { panic!("{explanation:?}") };
+    let Answer::Fails(Shortfall::Part(part)) = &explanation.rules[0].answer else {
+        panic!("{explanation:?}")
+    };
     assert_eq!(part.read, [("words".to_owned(), Seen::Personal)]);
     assert!(!format!("{explanation:?}").contains("Erika"));
 }
@@ -145,10 +147,7 @@ fn other_types_earlier_stops_and_ignored_types_are_told_apart() {
     let stopper: Arc<str> = "first".into();
     assert_eq!(
         answers,
-        [
-            ("of-contacts", &Answer::OtherTypes),
-            ("second", &Answer::NotReached { stopped_by: &stopper })
-        ]
+        [("of-contacts", &Answer::OtherTypes), ("second", &Answer::NotReached { stopped_by: &stopper })]
     );
     assert!(explain(&event, &stopped, "nowhere").is_none());
     let ignoring = policy(Vec::new(), Some("order.placed"));
