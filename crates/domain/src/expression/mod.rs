@@ -5,6 +5,7 @@
 
 mod convert;
 mod functions;
+mod parts;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +14,8 @@ use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
+
+pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
