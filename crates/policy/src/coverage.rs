@@ -45,7 +45,7 @@ pub(crate) fn check(
             });
         }
         if !routed && entry.is_none() {
-            let since = since(catalogue, event_type);
+            let since = catalogue.since(event_type).unwrap_or_default();
             let message = format!("no rule looks at `{event_type}`, and it is not ignored");
             let newer = since > manifest.catalogue;
             let help = if newer {
@@ -75,11 +75,6 @@ pub(crate) fn check(
             });
         }
     }
-}
-
-/// The catalogue version that brought an event type.
-fn since(_catalogue: &Catalogue, _event_type: &str) -> u32 {
-    1
 }
 
 /// The line of a key at the beginning of a line, as far as its value goes.

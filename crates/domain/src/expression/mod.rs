@@ -6,6 +6,7 @@
 mod check;
 mod convert;
 mod functions;
+mod parts;
 mod syntax;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,8 @@ use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
 pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
+
+pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -106,6 +109,11 @@ impl Expression {
     /// What it reads, each once, in order of name.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Its syntax tree.
+    pub(crate) fn syntax(&self) -> &IdedExpr {
+        self.program.expression()
     }
 
     /// The functions it calls that this language does not have.
