@@ -44,7 +44,7 @@ pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Probl
             let mut problems = Vec::new();
             let help = "give the path of a mapping in YAML that this user may read";
             let mut page = Page { path, text: "", problems: &mut problems };
-            page.note("file-unreadable", Place::FILE, format!("cannot be read: {error}"), help);
+            page.note("file-unreadable", Place::FILE, format!("the file cannot be read: {error}"), help);
             Err(Problems(problems))
         }
     }
