@@ -38,6 +38,8 @@ impl Coded {
         "demo-folder-taken",
         "input-broken-off",
         "not-found",
+        "policy-version-missing",
+        "policy-version-unreadable",
         "schema-unusable",
         "settings-invalid",
         "starter-exists",

@@ -129,15 +129,12 @@ fn check(
 ) -> Result<ExitCode> {
     let schema = read(file)?;
     let name = schema.full_name();
-    let event_type = match against.or_else(|| catalogue.type_of_record(&name)) {
-        Some(event_type) => event_type,
-        None => {
-            let message = format!(
-                "`{}`: no event type has a record named `{name}`; say with --against which one is meant",
-                file.display()
-            );
-            return Err(Coded::new("type-unknown", 2, message).into());
-        }
+    let Some(event_type) = against.or_else(|| catalogue.type_of_record(&name)) else {
+        let message = format!(
+            "`{}`: no event type has a record named `{name}`; say with --against which one is meant",
+            file.display()
+        );
+        return Err(Coded::new("type-unknown", 2, message).into());
     };
     let compared = catalogue.compare(&schema, event_type)?.ok_or_else(|| unknown(event_type))?;
     let places: usize = compared.iter().map(|it| it.hinge_reads.len() + it.reads_hinge.len()).sum();
