@@ -21,6 +21,7 @@ use crate::summary::table;
 pub(crate) enum SchemasAction {
     /// List the event types: their streams, versions, and the catalogue version that each came with
     List,
+    #[command(disable_version_flag = true)]
     /// Print the Avro schema of an event type, or of hinge.notification, which departments read
     Show {
         /// The event type, such as order.placed
