@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ingest::IngestArgs;
+use crate::schemas::SchemasAction;
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
 /// it, and measures how long the telling takes.
@@ -97,6 +98,11 @@ pub(crate) enum Command {
     Topics {
         #[command(subcommand)]
         action: TopicsAction,
+    },
+    /// List the event types, print their schemas, or check whether a schema of yours fits
+    Schemas {
+        #[command(subcommand)]
+        action: SchemasAction,
     },
     /// Watch Hinge work: an invented shop and three weeks of its orders, on this machine, without any server
     Demo(DemoArgs),

@@ -9,7 +9,7 @@ use hinge_policy::Problems;
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
     (1, "failed; the message says why"),
-    (2, "wrong usage, or a policy or mapping with errors"),
+    (2, "wrong usage, or a policy, mapping or schema with errors"),
     (69, "the log cannot be reached now; trying again later may help"),
     (70, "something that Hinge cannot classify; a restart goes on where the last commit was"),
     (74, "the disk refuses to read or write"),
@@ -40,8 +40,10 @@ impl Coded {
         "not-found",
         "policy-version-missing",
         "policy-version-unreadable",
+        "schema-unusable",
         "settings-invalid",
         "starter-exists",
+        "type-unknown",
         "worker-stuck",
     ];
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cli;
+mod confluent;
 mod demo;
 mod exit;
 mod explain;
@@ -9,6 +10,7 @@ mod ingest;
 mod opening;
 mod policies;
 mod run;
+mod schemas;
 mod settings;
 mod summary;
 mod tail;
@@ -63,13 +65,16 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
         }
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
-            tail::tail(&args, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+            let catalogue = confluent::catalogue(&settings)?;
+            let opened = opening::open_log(&settings, IfMissing::Refuse)?;
+            tail::tail(&args, (&opened, &catalogue), format, out)?;
         }
         Command::Why { log, id } => {
             opening::apply_log_args(&mut settings, &log);
             why::why(&id, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
+        Command::Schemas { action } => return schemas::schemas(&action, format, out),
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
         Command::Explain { code } => explain::explain(&code, out)?,
     }

@@ -18,7 +18,12 @@ const CHUNK: usize = 1000;
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Writes the records of a topic, partition by partition up to the end, then as they come.
-pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn tail(
+    args: &TailArgs,
+    (opened, catalogue): (&Opened, &Catalogue),
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut reader = opened.log.reader()?;
     let mut places: Vec<(TopicPartition, Offset)> =
@@ -26,7 +31,6 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
     if places.is_empty() {
         bail!("`{}` has no partitions", args.topic);
     }
-    let catalogue = Catalogue::builtin();
     let mut at_end = false;
     while !at_end || !args.until_end {
         at_end = true;
@@ -41,7 +45,7 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
                 *next = last.offset.next();
                 at_end = false;
                 for record in &records {
-                    write_record(record, &catalogue, format, out)?;
+                    write_record(record, catalogue, format, out)?;
                     left -= 1;
                 }
                 out.flush()?;
