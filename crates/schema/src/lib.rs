@@ -51,6 +51,7 @@ pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_not
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
 };
+pub use json_facts::facts as facts_from_json;
 pub use published::Compared;
 pub use rejection::{Code, Rejection};
 pub use schema_fields::SchemaError;
