@@ -36,6 +36,8 @@ impl Coded {
         "admin-port-taken",
         "code-unknown",
         "demo-folder-taken",
+        "department-unknown",
+        "event-ambiguous",
         "input-broken-off",
         "not-found",
         "policy-version-missing",

@@ -65,9 +65,13 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
             opening::apply_log_args(&mut settings, &args.log);
             tail::tail(&args, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
-        Command::Why { log, id } => {
-            opening::apply_log_args(&mut settings, &log);
-            why::why(&id, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        Command::Why(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        }
+        Command::WhyNot(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why_not(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
