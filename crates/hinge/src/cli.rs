@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ingest::IngestArgs;
+use crate::replay::{PlanArgs, ReplayArgs};
 use crate::why::{WhyArgs, WhyNotArgs};
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
@@ -91,6 +92,10 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Tell why a department was not told of an event, rule by rule, with proof
     WhyNot(WhyNotArgs),
+    /// Decide the recorded input again and compare with what was told (exit code 0: nothing differs, 1: something does)
+    Replay(ReplayArgs),
+    /// Show on recorded history who would be told more, less or otherwise under a new policy, before it runs
+    Plan(PlanArgs),
     /// Look at topics and create them; services never create topics by writing
     Topics {
         #[command(subcommand)]

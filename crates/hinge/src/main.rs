@@ -8,6 +8,7 @@ mod explain;
 mod ingest;
 mod opening;
 mod policies;
+mod replay;
 mod run;
 mod settings;
 mod summary;
@@ -73,6 +74,8 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
             opening::apply_log_args(&mut settings, &args.log);
             why::why_not(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
+        Command::Replay(args) => return replay::replay(&args, settings, format, out),
+        Command::Plan(args) => return replay::plan(&args, settings, format, out),
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
         Command::Explain { code } => explain::explain(&code, out)?,

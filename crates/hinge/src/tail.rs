@@ -178,20 +178,20 @@ pub(crate) fn read_partition(
     (place, mut next): (&TopicPartition, Offset),
     each: &mut dyn FnMut(&Record) -> Result<bool>,
 ) -> Result<bool> {
+    let mut wait = Duration::ZERO;
     loop {
-        let records = reader.read(place, next, CHUNK, WAIT)?;
-        let Some(last) = records.last() else {
-            if reader.at_end(place) {
-                return Ok(true);
-            }
-            continue;
-        };
-        next = last.offset.next();
+        let records = reader.read(place, next, CHUNK, wait)?;
         for record in &records {
+            next = record.offset.next();
             if !each(record)? {
                 return Ok(false);
             }
         }
+        if reader.at_end(place) {
+            return Ok(true);
+        }
+        // Only a log that cannot tell the end at once is waited for.
+        wait = WAIT;
     }
 }
 

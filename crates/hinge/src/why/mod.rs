@@ -111,8 +111,8 @@ fn search(trail: &mut Trail<'_>, asked: &str) -> Result<Found> {
         let decisions = mentioned.into_iter().filter(is_told).collect();
         return Ok(Found { decisions, letters: Vec::new() });
     }
-    let letters =
-        trail.letters(|it| [&it.id, &it.subject, &it.correlation_id].into_iter().any(|said| said == asked))?;
+    let letters = trail
+        .letters(|it| [&it.id, &it.subject, &it.correlation_id].into_iter().any(|said| said == asked))?;
     let all = Found { decisions: mentioned, letters };
     if all.decisions.iter().any(|it| it.event("id") == asked) || all.letters.iter().any(|it| it.id == asked) {
         return Ok(Found {
@@ -136,7 +136,10 @@ fn at_place(trail: &mut Trail<'_>, place: &Place) -> Result<Found> {
     let (source, id) = (reading.event().source.clone(), reading.event().id.clone());
     let decisions = trail.decisions(&id, |it| {
         let (partition, offset) = it.place();
-        it.event("source") == source.as_str() && it.event("id") == id.as_str() && partition == place.0 && offset <= place.1
+        it.event("source") == source.as_str()
+            && it.event("id") == id.as_str()
+            && partition == place.0
+            && offset <= place.1
     })?;
     // Of an event that was decided more than once, what the record tells again is the last before it.
     let last = decisions.into_iter().max_by_key(|it| it.place().1);
@@ -232,7 +235,11 @@ fn undecided(trail: &mut Trail<'_>, asked: Asked<'_>, format: Format, out: &mut 
     match format {
         Format::Json => {
             let event = json!({"id": event.id, "source": event.source, "type": event.event_type().as_ref()});
-            writeln!(out, "{}", json!({"outcome": null, "event": event, "place": words::place_json(&place)}))?;
+            writeln!(
+                out,
+                "{}",
+                json!({"outcome": null, "event": event, "place": words::place_json(&place)})
+            )?;
         }
         Format::Text => writeln!(
             out,

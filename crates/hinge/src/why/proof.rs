@@ -107,7 +107,9 @@ fn rule_json(considered: &Considered<'_>) -> Json {
     let mut told = json!({"rule": rule.id.as_ref(), "on": rule.event_types.iter().map(AsRef::as_ref).collect::<Vec<&str>>()});
     let more = match &considered.answer {
         Answer::OtherTypes => json!({"answer": "other-types"}),
-        Answer::NotReached { stopped_by } => json!({"answer": "not-reached", "stopped_by": stopped_by.as_ref()}),
+        Answer::NotReached { stopped_by } => {
+            json!({"answer": "not-reached", "stopped_by": stopped_by.as_ref()})
+        }
         Answer::Matches(values) => json!({"answer": "matches", "values": values_json(values)}),
         Answer::Fails(shortfall) => json!({"answer": "false", "because": parts_json(shortfall)}),
         Answer::Unknown { why, shortfall } => {

@@ -66,10 +66,16 @@ impl Letter {
         // Only a structured event says in its body who it is.
         let body: Json = match header("ce_id") {
             Some(_) => Json::Null,
-            None => record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok()).unwrap_or_default(),
+            None => record
+                .value
+                .as_deref()
+                .and_then(|value| serde_json::from_slice(value).ok())
+                .unwrap_or_default(),
         };
         let said = |name: &str| {
-            header(&format!("ce_{name}")).or_else(|| Some(body[name].as_str()?.to_owned())).unwrap_or_default()
+            header(&format!("ce_{name}"))
+                .or_else(|| Some(body[name].as_str()?.to_owned()))
+                .unwrap_or_default()
         };
         let number = |name: &str| header(name)?.parse::<i64>().ok();
         let place = || {

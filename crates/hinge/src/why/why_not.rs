@@ -183,8 +183,7 @@ impl Answered<'_> {
         let is_proven = told_again == self.decision.told()
             && explanation.is_told() == self.decision.told().contains(&self.department);
         if format == Format::Json {
-            return self
-                .json(&json!({"rules": proof::rules_json(&explanation), "proven": is_proven}), out);
+            return self.json(&json!({"rules": proof::rules_json(&explanation), "proven": is_proven}), out);
         }
         words::head(self.decision, out)?;
         if !self.told(out)? {
