@@ -9,4 +9,6 @@ mod house;
 mod kill;
 mod readme;
 mod repetition;
+mod replay;
 mod scenarios;
+mod why;
