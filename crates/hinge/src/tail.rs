@@ -203,13 +203,13 @@ pub(crate) fn read_one(
 ) -> Result<Option<Record>> {
     let bounds = reader.bounds(&place.topic)?;
     let Some((_, _, end)) = bounds.into_iter().find(|(known, ..)| known == place) else { return Ok(None) };
-    while offset < end {
-        if let Some(record) = reader.read(place, offset, 1, WAIT)?.into_iter().next() {
-            return Ok(Some(record).filter(|record| record.offset == offset));
-        }
-        if reader.at_end(place) {
-            break;
+    if offset >= end {
+        return Ok(None);
+    }
+    loop {
+        let found = reader.read(place, offset, 1, WAIT)?.pop();
+        if found.is_some() || reader.at_end(place) {
+            return Ok(found.filter(|record| record.offset == offset));
         }
     }
-    Ok(None)
 }

@@ -108,7 +108,10 @@ fn who_was_told_instead_and_the_part_of_each_condition_that_was_not_true_is_said
     shop.write("order.events", &shop.event("order.placed", "small", &json!({})));
     shop.write("order.events", &shop.event("order.placed", "large", &json!({"value": "2000.00"})));
     shop.write("order.events", &shop.event("order.confirmed", "small", &json!({})));
-    shop.write("delivery.events", &shop.event("delivery.completed", "broken", &json!({"condition": "damaged"})));
+    shop.write(
+        "delivery.events",
+        &shop.event("delivery.completed", "broken", &json!({"condition": "damaged"})),
+    );
     shop.decide();
 
     let small = shop.why_not("small/order.placed", "board");
@@ -117,21 +120,34 @@ fn who_was_told_instead_and_the_part_of_each_condition_that_was_not_true_is_said
     let large = shop.why_not("large/order.placed", "board");
     says(
         &large,
-        &["because none of these holds: `event.state == 'GE'` is false: state = 'ZH'; `event.payment_method == \
-           'invoice'` has no answer: `payment_method` is not given.", PROOF],
+        &[
+            "because none of these holds: `event.state == 'GE'` is false: state = 'ZH'; `event.payment_method == \
+           'invoice'` has no answer: `payment_method` is not given.",
+            PROOF,
+        ],
     );
     let stopped = shop.why_not("broken/delivery.completed", "board");
     says(
         &stopped,
-        &["`all-deliveries` was not reached, because the rule `damage-is-for-quality` matched before it and stops."],
+        &[
+            "`all-deliveries` was not reached, because the rule `damage-is-for-quality` matched before it and stops.",
+        ],
     );
     let confirmed = shop.why_not("small/order.confirmed", "board");
     says(
         &confirmed,
-        &["No rule for board looks at order.confirmed.", "`big-orders` (order.placed)", "Told: warehouse.", PROOF],
+        &[
+            "No rule for board looks at order.confirmed.",
+            "`big-orders` (order.placed)",
+            "Told: warehouse.",
+            PROOF,
+        ],
     );
     // Who was told after all hears that, and why.
-    says(&shop.why_not("large/order.placed", "finance"), &["It was told:", "finance was told", "large-order"]);
+    says(
+        &shop.why_not("large/order.placed", "finance"),
+        &["It was told:", "finance was told", "large-order"],
+    );
 }
 
 #[test]
@@ -141,12 +157,8 @@ fn the_ignored_the_unrouted_the_rejected_and_the_incomplete_are_told_apart() {
     let call = json!({"channel": "telephone", "text": "Erika wants her money back"});
     shop.write("service.events", &shop.event("contact.received", "call", &call));
     shop.write("order.events", &shop.event("order.cancelled", "void", &json!({"value": "12.00"})));
-    let mut torn = input(
-        &shop.catalogue,
-        &shop.event("order.placed", "torn", &json!({})),
-        Encoding::JsonBinary,
-        None,
-    );
+    let mut torn =
+        input(&shop.catalogue, &shop.event("order.placed", "torn", &json!({})), Encoding::JsonBinary, None);
     torn.value = Some(b"{\"value\": ".to_vec());
     shop.write_record("order.events", "torn", torn);
     shop.decide();
@@ -160,7 +172,10 @@ fn the_ignored_the_unrouted_the_rejected_and_the_incomplete_are_told_apart() {
     says(&unrouted, &["`event.text.contains('lawyer')` is false: text = (personal)."]);
     assert!(!unrouted.contains("Erika"), "{unrouted}");
     let rejected = shop.why_not("torn/order.placed", "board");
-    says(&rejected, &["was rejected with `json-invalid`", "nobody was told of it, board as little as the others"]);
+    says(
+        &rejected,
+        &["was rejected with `json-invalid`", "nobody was told of it, board as little as the others"],
+    );
     let incomplete = shop.why_not("void/order.cancelled", "board");
     says(&incomplete, &["board was told", "It is incomplete; the event did not say: refund."]);
     says(&shop.ask(&["why", "void/order.cancelled"]).well().output, &["the event did not say: refund"]);
@@ -174,16 +189,18 @@ fn a_repetition_points_to_the_first() {
     shop.write("order.events", &shop.event("order.confirmed", "twice", &json!({})));
     shop.write("order.events", &placed);
     shop.decide();
-    let places = shop.places("order.events");
-    let (first, again) = (&places[0], &places[2]);
+    let lying = shop.places("order.events");
+    let (first, again) = (&lying[0], &lying[2]);
 
     let expected = format!("It was told again at {again}: a repetition of the one at {first}");
     for asked in ["twice/order.placed", again] {
         says(&shop.ask(&["why", asked]).well().output, &[&expected, "operations was told"]);
     }
     let answer = shop.why_not(again, "board");
-    let pointed = format!("The record {again} is a repetition, which tells nobody anything: the event was first told \
-                           at {first}, and decided there.");
+    let pointed = format!(
+        "The record {again} is a repetition, which tells nobody anything: the event was first told \
+                           at {first}, and decided there."
+    );
     says(&answer, &[&pointed, "`big-orders` did not match", PROOF]);
 }
 
@@ -202,7 +219,10 @@ fn the_policy_of_then_explains_not_that_of_today() {
 
     says(&shop.why_not("early/order.placed", "board"), &["`event.value >= 1000.0` is false", PROOF]);
     says(&shop.why_not("late/order.placed", "board"), &["It was told:", "board was told", "big-orders"]);
-    says(&shop.why_not("early/order.placed", "returns"), &["had no such department yet", "which runs now, has"]);
+    says(
+        &shop.why_not("early/order.placed", "returns"),
+        &["had no such department yet", "which runs now, has"],
+    );
     let nobody = shop.ask(&["why-not", "early/order.placed", "--department", "nobody"]);
     nobody.refused(2, &["error[department-unknown]", "has no department `nobody`", "board"]);
 }
@@ -220,7 +240,10 @@ fn an_order_lists_its_events_and_one_name_of_several_events_is_asked_back() {
     shop.decide();
 
     let listed = shop.ask(&["why", "A-1"]).well().output;
-    says(&listed, &["`A-1` is in 2 events", "order.placed  told operations", "order.confirmed  told warehouse"]);
+    says(
+        &listed,
+        &["`A-1` is in 2 events", "order.placed  told operations", "order.confirmed  told warehouse"],
+    );
     says(&listed, &["hinge why /invented-shop A-1/order.placed"]);
     says(&shop.ask(&["why", "B-2"]).well().output, &["operations was told", "of /other-shop"]);
     let answer = shop.ask(&["why", "/invented-shop", "A-1/order.placed"]).well().output;
@@ -238,7 +261,9 @@ fn what_no_router_has_come_to_is_said_to_be_waiting() {
     shop.decide();
     shop.write("order.events", &shop.event("order.placed", "late", &json!({})));
     let place = shop.places("order.events").into_iter().next_back().unwrap();
-    for command in [vec!["why", "late"], vec!["why", &place], vec!["why-not", "late", "--department", "board"]] {
+    for command in
+        [vec!["why", "late"], vec!["why", &place], vec!["why-not", "late", "--department", "board"]]
+    {
         says(&shop.ask(&command).well().output, &["is not decided yet", "event late/order.placed"]);
     }
 }
@@ -282,7 +307,14 @@ fn the_version_that_runs_is_stored_once_and_current_is_written_last() {
     shop.decide();
     let second = version(shop.policy.path());
     let stored = keys(&shop)[3..].to_vec();
-    assert_eq!(stored, [0, 1, 2].map(|number| format!("{second}/{number}")).into_iter().chain(["current".into()]).collect::<Vec<_>>());
+    assert_eq!(
+        stored,
+        [0, 1, 2]
+            .map(|number| format!("{second}/{number}"))
+            .into_iter()
+            .chain(["current".into()])
+            .collect::<Vec<_>>()
+    );
     // Back to the first: only what runs now is said anew.
     fs::remove_file(shop.policy.path().join("templates/large.md")).unwrap();
     shop.decide();

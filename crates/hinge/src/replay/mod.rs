@@ -204,8 +204,11 @@ fn compare(
         From::RecordedAt(from) => Some(from),
         From::BackFromNewest(last) => recorded.newest.and_then(|newest| newest.checked_sub(last).ok()),
     };
+    // To the millisecond, as notifications have it.
+    let millis = |instant: Timestamp| instant.as_millisecond();
     let within = |recorded: Timestamp| {
-        from.is_none_or(|from| recorded >= from) && question.until.is_none_or(|until| recorded < until)
+        from.is_none_or(|from| millis(recorded) >= millis(from))
+            && question.until.is_none_or(|until| millis(recorded) < millis(until))
     };
     recorded.narrow(within);
     let (under, equality) = match &question.policy {
@@ -263,7 +266,7 @@ fn instant(text: &str) -> Result<Timestamp> {
 fn duration(text: &str) -> Result<SignedDuration> {
     let span: Option<Span> = text.parse().ok();
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    duration.filter(|duration| duration.is_positive()).ok_or_else(|| {
+    duration.filter(SignedDuration::is_positive).ok_or_else(|| {
         let message = format!("`{text}` is no duration; give one such as 28d, 12h or 30m");
         Coded::new("settings-invalid", 78, message).into()
     })

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use hinge_domain::{Identity, Meeting, Policy};
 use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, Rehearsal};
-use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
+use hinge_schema::{Catalogue, Code, NotificationRecord, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 
 use super::canonical::{Equality, differences};
-use super::recorded::{Ended, Name, Recorded};
+use super::recorded::{Ended, Name, Recorded, Told};
 use super::report::{Change, Example, Report};
 use crate::settings::Settings;
 use crate::tail::{read_one, read_partition};
@@ -116,13 +116,13 @@ impl Rehearse<'_> {
                 }
                 self.report.records += 1;
                 let now = ending(Outcome::Rejected(rejection.code));
-                match then.as_slice() {
-                    [] => self.undecided(partition, record.offset, &now),
-                    then => {
-                        for ended in then {
-                            self.ended(Some(*ended), &now);
-                        }
-                    }
+                for ended in &then {
+                    self.ended(Some(*ended), &now);
+                }
+                if then.is_empty() && partition.is_between(record.offset) {
+                    self.ended(None, &now);
+                } else if then.is_empty() {
+                    self.report.waiting += 1;
                 }
                 Ok(())
             }
@@ -148,53 +148,46 @@ impl Rehearse<'_> {
         }
         self.report.records += 1;
         self.report.newest = self.report.newest.max(Some(reading.recorded()));
-        let decided: Vec<Ended> =
-            then.iter().filter(|ended| ended.identity == Some(identity)).copied().collect();
         let now = match meeting {
             Meeting::New => None,
             Meeting::Repetition { .. } => Some(Outcome::Filtered(Filtered::Repetition)),
-            Meeting::Conflict { .. } => Some(Outcome::Rejected(hinge_schema::Code::Conflict)),
+            Meeting::Conflict { .. } => Some(Outcome::Rejected(Code::Conflict)),
         };
-        if decided.is_empty() {
-            return match now {
-                // Nothing was left behind then, and nothing would be now.
-                Some(Outcome::Filtered(Filtered::Repetition)) if rejected.is_none() => {
-                    self.report.repetitions += 1;
-                    Ok(())
-                }
-                Some(now) => {
-                    match rejected {
-                        Some(rejected) => self.ended(Some(rejected), &ending(now)),
-                        None => self.undecided(partition, record.offset, &ending(now)),
-                    }
-                    Ok(())
-                }
-                None if rejected.is_none() && !partition.is_between(record.offset) => {
-                    self.report.waiting += 1;
-                    Ok(())
-                }
-                None => match partition.nearest_version() {
-                    Some(version) => self.decide(version, &Case { record, reading, then: rejected }),
-                    None => {
-                        self.report.waiting += 1;
-                        Ok(())
-                    }
-                },
-            };
+        let decided = then.iter().filter(|ended| ended.identity == Some(identity)).copied();
+        let mut cases = decided.map(|ended| Case { record, reading, then: Some(ended) }).peekable();
+        if cases.peek().is_none() {
+            return self.not_decided_then(partition, &Case { record, reading, then: rejected }, now);
         }
-        for ended in decided {
-            match (now, ended.version) {
+        for case in cases {
+            match (now, case.then.and_then(|ended| ended.version)) {
+                (Some(now), _) => self.ended(case.then, &ending(now)),
                 (None, Some(version)) => {
-                    *self
-                        .report
-                        .versions
-                        .entry(Arc::clone(self.recorded.names.name(version)))
-                        .or_default() += 1;
-                    self.decide(version, &Case { record, reading, then: Some(ended) })?;
+                    let name = Arc::clone(self.recorded.names.name(version));
+                    *self.report.versions.entry(name).or_default() += 1;
+                    self.decide(version, &case)?;
                 }
-                (Some(now), _) => self.ended(Some(ended), &ending(now)),
                 (None, None) => {}
             }
+        }
+        Ok(())
+    }
+
+    /// An event on which there is no decision: rejected then, told again, or not come to.
+    fn not_decided_then(
+        &mut self,
+        partition: &Partition,
+        case: &Case<'_>,
+        now: Option<Outcome>,
+    ) -> Result<()> {
+        let was_come_to = case.then.is_some() || partition.is_between(case.record.offset);
+        match (now, partition.nearest_version()) {
+            // Nothing was left behind then, and nothing would be now.
+            (Some(Outcome::Filtered(Filtered::Repetition)), _) if case.then.is_none() => {
+                self.report.repetitions += 1;
+            }
+            (Some(now), _) if was_come_to => self.ended(case.then, &ending(now)),
+            (None, Some(version)) if was_come_to => self.decide(version, case)?,
+            (Some(_) | None, _) => self.report.waiting += 1,
         }
         Ok(())
     }
@@ -224,7 +217,7 @@ impl Rehearse<'_> {
         let equality = self.equality();
         let hash = equality.hash(&mut now);
         let range = self.recorded.range(now.id, recorded.as_millisecond());
-        let open = |told: &super::recorded::Told| told.in_scope && !told.matched;
+        let open = |told: &Told| told.in_scope && !told.matched;
         let candidates = &self.recorded.told[range.clone()];
         let same = candidates.iter().position(|told| open(told) && told.found.is_some_and(|it| it.0 == hash));
         let position =
@@ -307,15 +300,6 @@ impl Rehearse<'_> {
         let record = read_one(reader.as_mut(), &place, offset)?;
         let value = record.and_then(|record| record.value);
         Ok(value.and_then(|value| decode_notification(&value).ok()).map(|read| read.notification))
-    }
-
-    /// A record that left nothing behind, although it would now, and is no repetition.
-    fn undecided(&mut self, partition: &Partition, offset: Offset, now: &str) {
-        if partition.is_between(offset) {
-            self.ended(None, now);
-        } else {
-            self.report.waiting += 1;
-        }
     }
 
     /// How an event ended then, and how it would now.

@@ -29,11 +29,11 @@ pub(super) fn rules(
         writeln!(out, "  {}.", rule(considered, event_type))?;
     }
     if !others.is_empty() {
-        let names = |considered: &&Considered<'_>| {
+        let in_short = |considered: &&Considered<'_>| {
             let rule = considered.rule;
             format!("`{}` ({})", rule.id, rule.event_types.join(", "))
         };
-        let mut named: Vec<String> = others.iter().take(OTHERS_SHOWN).map(names).collect();
+        let mut named: Vec<String> = others.iter().take(OTHERS_SHOWN).map(in_short).collect();
         if others.len() > OTHERS_SHOWN {
             named.push(format!("and {} more", others.len() - OTHERS_SHOWN));
         }
