@@ -26,7 +26,8 @@ pub(crate) fn check(
         return;
     }
     let misspelt: Vec<String> = problems.iter().filter_map(|problem| problem.suggestion.clone()).collect();
-    let place = directory.file("policy.yaml").map_or(Place::FILE, |file| place_of_key(&file.text, "catalogue"));
+    let place =
+        directory.file("policy.yaml").map_or(Place::FILE, |file| place_of_key(&file.text, "catalogue"));
     for shape in catalogue.shapes() {
         let event_type = shape.event_type.as_ref();
         if misspelt.iter().any(|meant| meant == event_type) {
@@ -41,7 +42,12 @@ pub(crate) fn check(
         if let Some((ignored, _)) = entry.filter(|_| routed) {
             let message = format!("`{event_type}` is ignored, but a rule looks at it");
             on_page("policy.yaml", &mut |page| {
-                page.note("event-type-unmentioned", ignored, message.clone(), "remove it here, or from the rule");
+                page.note(
+                    "event-type-unmentioned",
+                    ignored,
+                    message.clone(),
+                    "remove it here, or from the rule",
+                );
             });
         }
         if !routed && entry.is_none() {

@@ -75,7 +75,12 @@ pub(crate) fn read(page: &mut Page<'_>, form: &Form) -> Option<Yaml> {
     // Where a file ends is no place to show.
     if matches!(node.value, Yaml::Null) {
         let key = form.keys.iter().find(|key| key.must).map_or("", |key| key.name);
-        page.note("key-missing", Place::FILE, "the file is empty".into(), &format!("write `{key}:` and what belongs to it"));
+        page.note(
+            "key-missing",
+            Place::FILE,
+            "the file is empty".into(),
+            &format!("write `{key}:` and what belongs to it"),
+        );
         return None;
     }
     record(page, &node, form);
@@ -89,7 +94,12 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
         other => {
             let names: Vec<&str> = form.keys.iter().map(|key| key.name).collect();
             let message = format!("{} is a record of names and values, not {}", form.what, other.name());
-            page.note("value-invalid", node, message, &format!("write names with a colon: {}", names.join(", ")));
+            page.note(
+                "value-invalid",
+                node,
+                message,
+                &format!("write names with a colon: {}", names.join(", ")),
+            );
             return;
         }
     };
@@ -158,7 +168,12 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
                 match name.value.text() {
                     None => {
                         let message = format!("{} is no name", name.value.name());
-                        page.note("value-invalid", name, message, "put it into quotes if it is meant as a name");
+                        page.note(
+                            "value-invalid",
+                            name,
+                            message,
+                            "put it into quotes if it is meant as a name",
+                        );
                     }
                     Some(text) if seen.contains(&text) => {
                         let message = format!("`{text}` is said twice");
@@ -173,22 +188,29 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
         (Holds::Whole(least, most), Yaml::Number(number)) => {
             if !number.parse().is_ok_and(|number: i64| (least..=most).contains(&number)) {
                 let message = format!("`{number}` cannot be `{}`", key.name);
-                page.note("value-invalid", node, message, &format!("give a whole number from {least} to {most}; {}", key.doc));
+                page.note(
+                    "value-invalid",
+                    node,
+                    message,
+                    &format!("give a whole number from {least} to {most}; {}", key.doc),
+                );
             }
         }
         (Holds::OneOf(words), Yaml::Text(text)) => {
             if !words.contains(&text.as_str()) {
                 let meant = nearest(text, words.iter().copied()).map(str::to_owned);
                 let message = format!("`{text}` is no {}", key.name);
-                page.note("value-invalid", node, message, &format!("it is one of {}", words.join(", "))).suggestion = meant;
+                page.note("value-invalid", node, message, &format!("it is one of {}", words.join(", ")))
+                    .suggestion = meant;
             }
         }
         (holds, other) => {
             let message = format!("`{}` is {}, not {}", key.name, holds.name(), other.name());
             let quotes = match (holds, other) {
-                (Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_), Yaml::Number(_) | Yaml::Bool(_)) => {
-                    "if text is meant, put it into quotes; "
-                }
+                (
+                    Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_),
+                    Yaml::Number(_) | Yaml::Bool(_),
+                ) => "if text is meant, put it into quotes; ",
                 _ => "",
             };
             page.note("value-invalid", node, message, &format!("{quotes}{}", key.doc));

@@ -59,7 +59,8 @@ impl Manifest {
 pub(crate) fn manifest(page: &mut Page<'_>, catalogue: &Catalogue) -> Option<Manifest> {
     let file = form::read(page, &FORM)?;
     let given = file.number_at("catalogue");
-    let pinned = given.as_ref().and_then(|given| u32::try_from(given.value).ok()).unwrap_or(catalogue.version());
+    let pinned =
+        given.as_ref().and_then(|given| u32::try_from(given.value).ok()).unwrap_or(catalogue.version());
     if let Some(given) = given.filter(|_| pinned > catalogue.version()) {
         let message = format!("catalogue version {pinned} is not known");
         let help = format!("this Hinge knows the catalogue up to version {}", catalogue.version());

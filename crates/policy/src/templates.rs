@@ -63,7 +63,8 @@ pub(crate) fn check_facts(
             let event_types = lacking.rule.event_types.join("`, `");
             let message = format!("`{event_types}` has no fact `{fact}`");
             let facts = facts_of(catalogue, &lacking.rule.event_types[0]);
-            let help = format!("the rule `{}` writes with it; the facts are {}", lacking.rule.id, facts.join(", "));
+            let help =
+                format!("the rule `{}` writes with it; the facts are {}", lacking.rule.id, facts.join(", "));
             let place = place_of(&file.text, &format!("event.{fact}"));
             let meant = nearest(fact, facts.iter().copied()).map(|meant| format!("event.{meant}"));
             file.page(problems).note("fact-unknown", place, message, &help).suggestion = meant;

@@ -119,7 +119,8 @@ pub(crate) fn text_of(node: &Node) -> Option<Spanned<String>> {
 pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<usize>) -> Place {
     let span = text.referenced.span();
     let bytes = span.byte_offset().zip(span.byte_len());
-    let bytes = bytes.and_then(|(at, length)| Some((usize::try_from(at).ok()?, usize::try_from(length).ok()?)));
+    let bytes =
+        bytes.and_then(|(at, length)| Some((usize::try_from(at).ok()?, usize::try_from(length).ok()?)));
     let place = bytes.and_then(|(at, length)| {
         let written = file.get(at..at + length)?;
         let starts = written_at(written, &text.value, part.start)?;
@@ -153,7 +154,8 @@ fn written_at(written: &str, read: &str, byte: usize) -> Option<usize> {
         if position >= byte {
             return Some(at);
         }
-        let follows = |signs: &mut std::iter::Peekable<_>| signs.peek().map(|(_, sign): &(usize, char)| *sign);
+        let follows =
+            |signs: &mut std::iter::Peekable<_>| signs.peek().map(|(_, sign): &(usize, char)| *sign);
         if quote == Some('"') && sign == '\\' {
             match follows(&mut signs) {
                 Some('"' | '\\' | '/') => drop(signs.next()),

@@ -92,7 +92,12 @@ fn facts(page: &mut Page<'_>, shape: &Arc<Shape>, given: &Node) -> Option<Facts>
     let mut object = Map::new();
     for (name, value) in given.value.entries() {
         let Some(fact) = name.value.text() else {
-            page.note("test-invalid", name, "this is no name of a fact".into(), "put it into quotes if it is");
+            page.note(
+                "test-invalid",
+                name,
+                "this is no name of a fact".into(),
+                "put it into quotes if it is",
+            );
             continue;
         };
         if Event::ATTRIBUTES.contains(&fact) {
@@ -148,7 +153,9 @@ fn at_path<'a>(given: &'a Node, path: &str) -> Option<&'a Node> {
 /// Notes a symbol that an event could not have: from outside it would become another one.
 fn known_symbols(page: &mut Page<'_>, value: &Node, kind: &Kind) {
     match (kind, &value.value) {
-        (Kind::Symbol { symbols, .. }, Yaml::Text(text)) if !symbols.iter().any(|symbol| **symbol == **text) => {
+        (Kind::Symbol { symbols, .. }, Yaml::Text(text))
+            if !symbols.iter().any(|symbol| **symbol == **text) =>
+        {
             let names: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
             let help = format!("it is one of {}", names.join(", "));
             let noted = page.note("symbol-unknown", value, format!("it is never `{text}`"), &help);
@@ -178,9 +185,9 @@ fn json(file: &str, node: &Node) -> Value {
         Yaml::Text(text) => Value::String(text.clone()),
         Yaml::List(items) => items.iter().map(|item| json(file, item)).collect(),
         Yaml::Map(entries) => {
-            let members = entries.iter().filter_map(|(name, value)| {
-                Some((name.value.text()?.to_owned(), json(file, value)))
-            });
+            let members = entries
+                .iter()
+                .filter_map(|(name, value)| Some((name.value.text()?.to_owned(), json(file, value))));
             Value::Object(members.collect())
         }
         Yaml::Number(number) => {
@@ -190,7 +197,8 @@ fn json(file: &str, node: &Node) -> Value {
                 let at = usize::try_from(at).ok()?;
                 file.get(at..at + usize::try_from(length).ok()?)
             });
-            let digits = written.filter(|written| serde_json::from_str::<serde_json::Number>(written).is_ok());
+            let digits =
+                written.filter(|written| serde_json::from_str::<serde_json::Number>(written).is_ok());
             serde_json::from_str(digits.unwrap_or(number)).unwrap_or(Value::Null)
         }
     }
