@@ -1,6 +1,7 @@
 //! What the speed of one order is measured on: twelve rules that all look at `order.placed`, 2.7 notifications
 //! for each order in the mean, in JSON or in Avro throughout.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use hinge_stream::{Header, Headers, Offset, Record, Timestamp, TopicPartition};
 use prometheus::Registry;
 
 use crate::no_log::{NoLog, NothingToRead, Seen};
-use crate::shop::{Plan, Shop};
+use crate::shop::{Plan, Shop, Written};
 
 const ROUTES: &str = "
 routes:
@@ -81,36 +82,45 @@ pub fn policy(format: Format) -> Arc<Policy> {
     Arc::new(loaded.unwrap_or_else(|problems| panic!("{problems}")).policy)
 }
 
-/// So many placed orders, as records of one partition.
+/// So many placed orders, as records of one partition: a thousand different ones, told again under other ids.
 pub fn orders(count: usize, encoding: Encoding) -> Vec<Record> {
-    let plan = Plan { orders: u32::MAX, seed: 1, troubled: false };
     let catalogue = Catalogue::builtin();
-    let placed =
-        Shop::new(plan).filter(|written| written.key.starts_with("order") && is_placed(&written.headers));
-    let place = TopicPartition::new(hinge_router::input_topic(hinge_domain::Stream::Order), 0);
-    let records = (0..).zip(placed.take(count)).map(|(offset, written)| {
-        let headers = written.headers.iter().map(|(name, value)| (name.as_ref(), Some(value.as_slice())));
-        let decoded =
-            catalogue.decode(headers, Some(&written.value)).expect("the shop writes what can be read");
-        let encoded = catalogue.encode_event(&decoded.event, decoded.recorded, encoding);
-        let encoded = encoded.expect("what was read can be written");
-        let header = |(name, value): (std::borrow::Cow<'static, str>, Vec<u8>)| Header {
-            name: name.into_owned(),
-            value: Some(value),
-        };
-        Record {
-            place: place.clone(),
-            offset: Offset(offset),
-            timestamp: Timestamp::Append(1_772_438_500_000),
-            key: Some(written.key.into_bytes()),
-            value: Some(encoded.value),
-            headers: Headers::Readable(encoded.headers.into_iter().map(header).collect()),
-        }
-    });
-    records.collect()
+    let plan = Plan { orders: u32::MAX, seed: 1, troubled: false };
+    let placed = Shop::new(plan).filter(|written| is_placed(&written.headers)).take(1_000.min(count));
+    let different: Vec<Record> = placed.map(|written| record(&catalogue, &written, encoding)).collect();
+    let different = different.iter().cycle().take(count);
+    (0..)
+        .zip(different)
+        .map(|(number, record)| {
+            let mut record = Record { offset: Offset(number), ..record.clone() };
+            if let Headers::Readable(headers) = &mut record.headers {
+                let id = headers.iter_mut().find(|header| header.name == "ce_id");
+                id.expect("every event has an id").value =
+                    Some(format!("order.placed/{number:06}").into_bytes());
+            }
+            record
+        })
+        .collect()
 }
 
-fn is_placed(headers: &[(std::borrow::Cow<'static, str>, Vec<u8>)]) -> bool {
+fn record(catalogue: &Catalogue, written: &Written, encoding: Encoding) -> Record {
+    let headers = written.headers.iter().map(|(name, value)| (name.as_ref(), Some(value.as_slice())));
+    let decoded = catalogue.decode(headers, Some(&written.value)).expect("the shop writes what can be read");
+    let encoded = catalogue.encode_event(&decoded.event, decoded.recorded, encoding);
+    let encoded = encoded.expect("what was read can be written");
+    let header =
+        |(name, value): (Cow<'static, str>, Vec<u8>)| Header { name: name.into_owned(), value: Some(value) };
+    Record {
+        place: TopicPartition::new(hinge_router::input_topic(hinge_domain::Stream::Order), 0),
+        offset: Offset::ZERO,
+        timestamp: Timestamp::Append(1_772_438_500_000),
+        key: Some(written.key.clone().into_bytes()),
+        value: Some(encoded.value),
+        headers: Headers::Readable(encoded.headers.into_iter().map(header).collect()),
+    }
+}
+
+fn is_placed(headers: &[(Cow<'static, str>, Vec<u8>)]) -> bool {
     headers.iter().any(|(name, value)| name == "ce_type" && value == b"order.placed")
 }
 
