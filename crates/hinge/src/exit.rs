@@ -8,7 +8,7 @@ use hinge_policy::Problems;
 /// The exit codes, as `hinge explain exit-codes` and the README show them.
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
-    (1, "failed; the message says why"),
+    (1, "failed; the message says why. `hinge replay`: something differs"),
     (2, "wrong usage, or a policy, mapping or schema with errors"),
     (69, "the log cannot be reached now; trying again later may help"),
     (70, "something that Hinge cannot classify; a restart goes on where the last commit was"),
@@ -36,6 +36,8 @@ impl Coded {
         "admin-port-taken",
         "code-unknown",
         "demo-folder-taken",
+        "department-unknown",
+        "event-ambiguous",
         "input-broken-off",
         "not-found",
         "policy-version-missing",

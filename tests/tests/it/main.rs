@@ -10,4 +10,6 @@ mod house;
 mod kill;
 mod readme;
 mod repetition;
+mod replay;
 mod scenarios;
+mod why;
