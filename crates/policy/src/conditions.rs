@@ -7,7 +7,11 @@ use crate::diagnostic::Page;
 use crate::yaml::part_of;
 
 /// Parses a condition and checks it on every scope that it may meet; what is wrong is noted once.
-pub(crate) fn condition(page: &mut Page<'_>, text: &Spanned<String>, scopes: &[TypeScope]) -> Option<Expression> {
+pub(crate) fn condition(
+    page: &mut Page<'_>,
+    text: &Spanned<String>,
+    scopes: &[TypeScope],
+) -> Option<Expression> {
     let expression = parse(page, text)?;
     let mut noted: Vec<Complaint> = Vec::new();
     for complaint in scopes.iter().flat_map(|scope| expression.check_condition(scope)) {

@@ -65,13 +65,15 @@ pub(crate) fn check(
         if routed && policy.step_of(event_type).is_none() {
             let message = format!("`{event_type}` belongs to no step of the chain");
             on_page("chain.yaml", &mut |page| {
-                let (place, help) = (place_of_key(page.text, "chain"), "list it under the step at which it happens");
+                let (place, help) =
+                    (place_of_key(page.text, "chain"), "list it under the step at which it happens");
                 page.note("event-type-unmentioned", place, message.clone(), help);
             });
         }
     }
     for (since, event_types) in newer {
-        let message = format!("version {since} of the catalogue has event types that this policy does not know");
+        let message =
+            format!("version {since} of the catalogue has event types that this policy does not know");
         let help = format!(
             "nobody is told of {}; write rules for them or list them under `ignored`, then set `catalogue: {since}`",
             event_types.join(", ")

@@ -27,7 +27,11 @@ const DEPARTMENT: Form = Form {
     doc: "A part of the organisation that is told things.",
     keys: &[
         Key::may("title", Holds::Text, "the name that people use; templates write it as {{ department }}"),
-        Key::may("format", Holds::OneOf(&["json", "avro"]), "how its notifications are written; json unless said"),
+        Key::may(
+            "format",
+            Holds::OneOf(&["json", "avro"]),
+            "how its notifications are written; json unless said",
+        ),
         Key::may(
             "partitions",
             Holds::Whole(1, MOST_PARTITIONS as i64),

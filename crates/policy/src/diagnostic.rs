@@ -102,12 +102,14 @@ impl fmt::Display for Diagnostic {
         };
         let path = self.file.display().to_string();
         let title = level.primary_title(normalize_untrusted_str(&self.message)).id(self.code);
-        let help = self.suggestion.as_ref().map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+        let help =
+            self.suggestion.as_ref().map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
         let help = Level::HELP.message(normalize_untrusted_str(&format!("{help}{}", self.help)));
         let report = match &self.text {
             Some(text) => {
                 let annotation = AnnotationKind::Primary.span(self.underlined(text));
-                let snippet = Snippet::source(text.as_ref()).path(path).line_start(self.line).annotation(annotation);
+                let snippet =
+                    Snippet::source(text.as_ref()).path(path).line_start(self.line).annotation(annotation);
                 title.element(snippet).element(help)
             }
             None => title.element(Origin::path(path)).element(help),
@@ -189,7 +191,8 @@ impl Page<'_> {
         debug_assert!(Diagnostic::CODES.contains(&code), "`{code}` is not listed");
         let place = place.into();
         let ((line, column), (end_line, end_column)) = (place.start(), place.end(self.text));
-        let lines = self.text.lines().skip(line.saturating_sub(1)).take((end_line + 1 - line).min(MOST_LINES));
+        let lines =
+            self.text.lines().skip(line.saturating_sub(1)).take((end_line + 1 - line).min(MOST_LINES));
         let text = (line > 0 && line <= self.text.lines().count())
             .then(|| lines.collect::<Vec<_>>().join("\n").into());
         let at = self.problems.len();

@@ -80,7 +80,12 @@ pub(crate) fn read(page: &mut Page<'_>, form: &Form) -> Option<Yaml> {
     // Where a file ends is no place to show.
     if matches!(node.value, Yaml::Null) {
         let key = form.keys.iter().find(|key| key.must).map_or("", |key| key.name);
-        page.note("key-missing", Place::FILE, "the file is empty".into(), &format!("write `{key}:` and what belongs to it"));
+        page.note(
+            "key-missing",
+            Place::FILE,
+            "the file is empty".into(),
+            &format!("write `{key}:` and what belongs to it"),
+        );
         return None;
     }
     record(page, &node, form);
@@ -145,7 +150,9 @@ fn keys_help(form: &Form) -> String {
 
 fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
     match (holds, &node.value) {
-        (Holds::Text | Holds::Texts | Holds::TextOr(_), Yaml::Text(_)) | (Holds::Flag, Yaml::Bool(_)) => {}
+        (Holds::Text | Holds::Texts | Holds::TextOr(_), Yaml::Text(_))
+        | (Holds::Flag, Yaml::Bool(_))
+        | (Holds::Values, Yaml::Map(_)) => {}
         (Holds::Texts, Yaml::List(items)) => {
             for item in items {
                 check(page, item, Holds::Text, key);
@@ -156,15 +163,19 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
                 check(page, item, *of, key);
             }
         }
-        (Holds::Record(form) | Holds::TextOr(form), Yaml::Map(_)) => record(page, node, form),
-        (Holds::Record(form), _) => record(page, node, form),
+        (Holds::Record(form), _) | (Holds::TextOr(form), Yaml::Map(_)) => record(page, node, form),
         (Holds::Named(form), Yaml::Map(entries)) => {
             let mut seen: Vec<&str> = Vec::new();
             for (name, value) in entries {
                 match name.value.text() {
                     None => {
                         let message = format!("{} is no name", name.value.name());
-                        page.note("value-invalid", name, message, "put it into quotes if it is meant as a name");
+                        page.note(
+                            "value-invalid",
+                            name,
+                            message,
+                            "put it into quotes if it is meant as a name",
+                        );
                     }
                     Some(text) if seen.contains(&text) => {
                         let message = format!("`{text}` is said twice");
@@ -175,7 +186,6 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
                 record(page, value, form);
             }
         }
-        (Holds::Values, Yaml::Map(_)) => {}
         (Holds::Whole(least, most), Yaml::Number(number)) => {
             if !number.parse().is_ok_and(|number: i64| (least..=most).contains(&number)) {
                 let message = format!("`{}` cannot be {number}", key.name);
@@ -194,9 +204,10 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
         (holds, other) => {
             let message = format!("`{}` must be {}, not {}", key.name, holds.name(), other.name());
             let quotes = match (holds, other) {
-                (Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_), Yaml::Number(_) | Yaml::Bool(_)) => {
-                    "put it into quotes if text is meant; "
-                }
+                (
+                    Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_),
+                    Yaml::Number(_) | Yaml::Bool(_),
+                ) => "put it into quotes if text is meant; ",
                 _ => "",
             };
             let place = yaml::whole(page.text, node);

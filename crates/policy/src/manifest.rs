@@ -59,7 +59,8 @@ impl Manifest {
 pub(crate) fn manifest(page: &mut Page<'_>, catalogue: &Catalogue) -> Option<Manifest> {
     let file = form::read(page, &FORM)?;
     let given = file.number_at("catalogue");
-    let pinned = given.as_ref().and_then(|given| u32::try_from(given.value).ok()).unwrap_or(catalogue.version());
+    let pinned =
+        given.as_ref().and_then(|given| u32::try_from(given.value).ok()).unwrap_or(catalogue.version());
     if let Some(given) = given.filter(|_| pinned > catalogue.version()) {
         let message = format!("catalogue version {pinned} is not known");
         let help = format!("this Hinge knows the catalogue up to version {}", catalogue.version());
@@ -69,7 +70,12 @@ pub(crate) fn manifest(page: &mut Page<'_>, catalogue: &Catalogue) -> Option<Man
     for entry in file.get("ignored").map(|list| list.value.items()).unwrap_or_default() {
         let reason = or_unnamed(entry.value.text_at("reason"), entry);
         if reason.value.trim().is_empty() {
-            page.note("policy-empty", &reason, "there is no reason".into(), "say why nobody needs to be told");
+            page.note(
+                "policy-empty",
+                &reason,
+                "there is no reason".into(),
+                "say why nobody needs to be told",
+            );
         }
         let reason: Arc<str> = reason.value.into();
         for event_type in entry.value.texts_at("type") {

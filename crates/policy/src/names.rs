@@ -41,7 +41,8 @@ pub(crate) fn valid_name(page: &mut Page<'_>, what: &str, name: &Spanned<String>
         return;
     }
     let message = format!("`{}` cannot be the name of a {what}", name.value);
-    let help = "use lower-case letters, digits and hyphens, a letter first, at most 64 (such as `customer-support`)";
+    let help =
+        "use lower-case letters, digits and hyphens, a letter first, at most 64 (such as `customer-support`)";
     let plain = name.value.to_lowercase().replace([' ', '_', '.'], "-");
     page.note("name-invalid", name, message, help).suggestion = is_valid(&plain).then_some(plain);
 }

@@ -23,7 +23,8 @@ impl Place {
 
     /// Bytes of a text.
     pub(crate) fn of_bytes(text: &str, range: Range<usize>) -> Self {
-        let start = (0..=range.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        let start =
+            (0..=range.start.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
         let before = &text[..start];
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let length = text.get(start..range.end).map_or(0, |part| part.chars().count());

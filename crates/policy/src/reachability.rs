@@ -25,7 +25,8 @@ pub(crate) fn warn(directory: &Directory, rules: &[Written], problems: &mut Vec<
             page.warn("rule-never-matches", place, message, "correct the condition, or remove the rule");
         }
         if let Some(stop) = stopped_by(&rules[..position], &written.rule) {
-            let message = format!("the rule `{id}` is never looked at: the rule `{}` stops before it", stop.rule.id);
+            let message =
+                format!("the rule `{id}` is never looked at: the rule `{}` stops before it", stop.rule.id);
             let help = format!("move it before `{}`, or give that one a condition", stop.rule.id);
             page.warn("rule-never-matches", &written.id, message, &help);
         } else if let Some(same) = rules[..position].iter().find(|other| says_the_same(other, written)) {
@@ -41,7 +42,10 @@ pub(crate) fn warn(directory: &Directory, rules: &[Written], problems: &mut Vec<
 fn stopped_by<'a>(before: &'a [Written], rule: &Rule) -> Option<&'a Written> {
     let stops = |event_type: &Arc<str>| {
         before.iter().find(|other| {
-            other.rule.stop && other.rule.when.is_none() && other.when.is_none() && other.rule.event_types.contains(event_type)
+            other.rule.stop
+                && other.rule.when.is_none()
+                && other.when.is_none()
+                && other.rule.event_types.contains(event_type)
         })
     };
     let found: Option<Vec<&Written>> = rule.event_types.iter().map(stops).collect();
@@ -60,4 +64,3 @@ fn says_the_same(one: &Written, other: &Written) -> bool {
         && one.rule.ask == other.rule.ask
         && when(one) == when(other)
 }
-

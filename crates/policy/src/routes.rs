@@ -20,7 +20,11 @@ use crate::yaml::{Node, Yaml, whole};
 pub(crate) const FORM: Form = Form {
     what: "a file of rules",
     doc: "Who is told what, when. All matching rules count.",
-    keys: &[Key::must("routes", Holds::List(&Holds::Record(&RULE)), "the rules; `routes: []` if there is none")],
+    keys: &[Key::must(
+        "routes",
+        Holds::List(&Holds::Record(&RULE)),
+        "the rules; `routes: []` if there is none",
+    )],
 };
 
 const RULE: Form = Form {
@@ -33,12 +37,24 @@ const RULE: Form = Form {
         Key::may("when", Holds::Text, "a CEL condition on the event, such as `event.value >= 500.0`"),
         Key::must("to", Holds::Texts, "the departments that it tells, by their names in departments.yaml"),
         Key::may("kind", Holds::OneOf(KINDS), "what it asks: know (unless said), do or answer"),
-        Key::may("priority", Holds::OneOf(PRIORITIES), "how much it hurries: low, normal (unless said), high or urgent"),
+        Key::may(
+            "priority",
+            Holds::OneOf(PRIORITIES),
+            "how much it hurries: low, normal (unless said), high or urgent",
+        ),
         Key::may("requires", Holds::Texts, "the facts that they need; one that is missing is named"),
         Key::may("template", Holds::Text, "the words: templates/<name>.md"),
         Key::may("because", Holds::Text, "why, in your words"),
-        Key::may("stop", Holds::Flag, "whether no later rule is looked at once this one matches; false unless said"),
-        Key::may("tests", Holds::List(&Holds::Record(&rule_tests::TEST)), "events, and what the rule must do about them"),
+        Key::may(
+            "stop",
+            Holds::Flag,
+            "whether no later rule is looked at once this one matches; false unless said",
+        ),
+        Key::may(
+            "tests",
+            Holds::List(&Holds::Record(&rule_tests::TEST)),
+            "events, and what the rule must do about them",
+        ),
     ],
 };
 
@@ -103,12 +119,11 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
     for fact in &requires {
         required_fact(page, known.catalogue, &event_types, fact);
     }
-    let template = fields.text_at("template").filter(|template| known_template(page, known.templates, template));
+    let template =
+        fields.text_at("template").filter(|template| known_template(page, known.templates, template));
     let word = |key| fields.text_at(key).map(|word| word.value).unwrap_or_default();
     let rule = Rule {
-        when: when.as_ref().and_then(|when| {
-            condition(page, when, &scopes(known.catalogue, &event_types))
-        }),
+        when: when.as_ref().and_then(|when| condition(page, when, &scopes(known.catalogue, &event_types))),
         to: departments(page, known, fields),
         id: id.value.as_str().into(),
         owner: owner.value.into(),
@@ -134,7 +149,8 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
 
 /// What the conditions of a rule may read, for each event type that it looks at.
 pub(crate) fn scopes(catalogue: &Catalogue, event_types: &[Arc<str>]) -> Vec<TypeScope> {
-    let shapes: Vec<&Shape> = event_types.iter().filter_map(|name| catalogue.shape(name)).map(AsRef::as_ref).collect();
+    let shapes: Vec<&Shape> =
+        event_types.iter().filter_map(|name| catalogue.shape(name)).map(AsRef::as_ref).collect();
     let scope = |shape: &&Shape| TypeScope::default().with("event", Type::of_event_among(shape, &shapes));
     if shapes.is_empty() {
         // The event types are wrong, which is noted; the rest of the condition can still be looked at.
@@ -155,7 +171,9 @@ fn event_types(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml, id: &Spann
 
 fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usize> {
     let to = fields.texts_at("to");
-    if let Some(node) = fields.get("to").filter(|node| matches!(&node.value, Yaml::List(items) if items.is_empty())) {
+    if let Some(node) =
+        fields.get("to").filter(|node| matches!(&node.value, Yaml::List(items) if items.is_empty()))
+    {
         let place = whole(page.text, node);
         page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
     }
@@ -179,7 +197,12 @@ pub(crate) fn known_department(
     position
 }
 
-fn required_fact(page: &mut Page<'_>, catalogue: &Catalogue, event_types: &[Arc<str>], fact: &Spanned<String>) {
+fn required_fact(
+    page: &mut Page<'_>,
+    catalogue: &Catalogue,
+    event_types: &[Arc<str>],
+    fact: &Spanned<String>,
+) {
     let lacks = |event_type: &&Arc<str>| !facts_of(catalogue, event_type).contains(&fact.value.as_str());
     if let Some(event_type) = event_types.iter().find(lacks) {
         let facts = facts_of(catalogue, event_type);

@@ -39,8 +39,16 @@ pub(crate) const TEST: Form = Form {
             Holds::Values,
             "the event as rules read it: facts and attributes beside one another, such as `{value: 500, state: SP}`",
         ),
-        Key::may("recorded", Holds::Text, "the clock: when the event was recorded; when it happened, unless said"),
-        Key::must("expect", Holds::Record(&EXPECT), "what must come of it, such as `{told: finance, kind: do}`"),
+        Key::may(
+            "recorded",
+            Holds::Text,
+            "the clock: when the event was recorded; when it happened, unless said",
+        ),
+        Key::must(
+            "expect",
+            Holds::Record(&EXPECT),
+            "what must come of it, such as `{told: finance, kind: do}`",
+        ),
     ],
 };
 
@@ -49,7 +57,11 @@ const EXPECT: Form = Form {
     doc: "What must come of the event. What is not mentioned is not looked at.",
     keys: &[
         Key::may("matched", Holds::Flag, "whether the rule matches; true unless said"),
-        Key::may("told", Holds::Texts, "departments that are told, by whichever rule; others may be told too"),
+        Key::may(
+            "told",
+            Holds::Texts,
+            "departments that are told, by whichever rule; others may be told too",
+        ),
         Key::may("not_told", Holds::Texts, "departments that are not told, by any rule"),
         Key::may("people", Holds::Texts, "the people who are named, by their ids"),
         Key::may("kind", Holds::OneOf(KINDS), "what the notification asks: know, do or answer"),

@@ -75,7 +75,8 @@ pub(crate) fn check_facts(
                 several => format!("none of `{}` has a fact `{fact}`", several.join("`, `")),
             };
             let facts = facts_of(catalogue, &lacking.rule.event_types[0]);
-            let help = format!("the rule `{}` is told by it; the facts are {}", lacking.rule.id, facts.join(", "));
+            let help =
+                format!("the rule `{}` is told by it; the facts are {}", lacking.rule.id, facts.join(", "));
             let place = place_of(&file.text, &format!("event.{fact}"));
             let meant = nearest(fact, facts.iter().copied()).map(|meant| format!("event.{meant}"));
             file.page(problems).note("fact-unknown", place, message, &help).suggestion = meant;
@@ -112,7 +113,7 @@ fn tags(text: &str) -> Vec<Range<usize>> {
     let mut tags = Vec::new();
     let mut from = 0;
     while let Some(begin) = text[from..].find(['{']).map(|at| from + at) {
-        let close = match text[begin..].as_bytes().get(1) {
+        let close = match text.as_bytes().get(begin + 1) {
             Some(b'{') => "}}",
             Some(b'%') => "%}",
             _ => {

@@ -119,7 +119,8 @@ pub(crate) fn text_of(node: &Node) -> Option<Spanned<String>> {
 /// of any other its first line.
 pub(crate) fn whole(file: &str, node: &Node) -> Place {
     let span = node.referenced.span();
-    let start = span.byte_offset().and_then(|at| usize::try_from(at).ok()).filter(|at| file.is_char_boundary(*at));
+    let start =
+        span.byte_offset().and_then(|at| usize::try_from(at).ok()).filter(|at| file.is_char_boundary(*at));
     let (Some(start), Yaml::List(_) | Yaml::Map(_)) = (start, &node.value) else { return node.into() };
     let rest = file.get(start..).unwrap_or_default();
     let mut depth = 0_usize;
@@ -144,7 +145,8 @@ pub(crate) fn whole(file: &str, node: &Node) -> Place {
 pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<usize>) -> Place {
     let span = text.referenced.span();
     let bytes = span.byte_offset().zip(span.byte_len());
-    let bytes = bytes.and_then(|(at, length)| Some((usize::try_from(at).ok()?, usize::try_from(length).ok()?)));
+    let bytes =
+        bytes.and_then(|(at, length)| Some((usize::try_from(at).ok()?, usize::try_from(length).ok()?)));
     let place = bytes.and_then(|(at, length)| {
         let written = file.get(at..at + length)?;
         let starts = written_at(written, &text.value, part.start)?;
@@ -171,14 +173,12 @@ fn written_at(written: &str, read: &str, byte: usize) -> Option<usize> {
         if sign.is_whitespace() {
             continue;
         }
-        let (position, expected) = match next {
-            Some(next) => next,
-            None => return Some(at),
-        };
+        let Some((position, expected)) = next else { return Some(at) };
         if position >= byte {
             return Some(at);
         }
-        let follows = |signs: &mut std::iter::Peekable<_>| signs.peek().map(|(_, sign): &(usize, char)| *sign);
+        let follows =
+            |signs: &mut std::iter::Peekable<_>| signs.peek().map(|(_, sign): &(usize, char)| *sign);
         if quote == Some('"') && sign == '\\' {
             match follows(&mut signs) {
                 Some('"' | '\\' | '/') => drop(signs.next()),

@@ -53,7 +53,8 @@ fn against(schema: &Value, value: &Value, path: &str) -> Vec<String> {
             "properties" => {
                 for (name, member) in value.as_object().into_iter().flatten() {
                     let of = rule.get(name);
-                    found.extend(of.into_iter().flat_map(|of| against(of, member, &format!("{path}/{name}"))));
+                    found
+                        .extend(of.into_iter().flat_map(|of| against(of, member, &format!("{path}/{name}"))));
                 }
                 true
             }
@@ -150,7 +151,11 @@ fn the_schemas_and_the_loader_agree_on_what_a_file_may_say() {
         let by_schema = against(&schema, &as_json(&read(text).unwrap()), "");
         let mut problems = Vec::new();
         form::read(&mut Page { path: Path::new(file), text, problems: &mut problems }, form);
-        assert_eq!((by_schema.is_empty(), problems.is_empty()), (fits, fits), "{text}: {by_schema:?} {problems:?}");
+        assert_eq!(
+            (by_schema.is_empty(), problems.is_empty()),
+            (fits, fits),
+            "{text}: {by_schema:?} {problems:?}"
+        );
     };
     let rule = |more: &str| format!("routes: [{{id: a, owner: b, on: c, to: d{more}}}]");
     check("routes/a.yaml", &rule(""), true);
@@ -160,8 +165,16 @@ fn the_schemas_and_the_loader_agree_on_what_a_file_may_say() {
     check("routes/a.yaml", &rule(", stop: yes"), false);
     check("routes/a.yaml", &rule(", requires: {a: b}"), false);
     check("routes/a.yaml", "routes: [{id: a, owner: b, on: c}]", false);
-    check("routes/a.yaml", &rule(", tests: [{name: a, event: {b: 1}, expect: {told: [a], title: {contains: x}}}]"), true);
-    check("routes/a.yaml", &rule(", tests: [{name: a, event: {b: 1}, expect: {title: {contain: x}}}]"), false);
+    check(
+        "routes/a.yaml",
+        &rule(", tests: [{name: a, event: {b: 1}, expect: {told: [a], title: {contains: x}}}]"),
+        true,
+    );
+    check(
+        "routes/a.yaml",
+        &rule(", tests: [{name: a, event: {b: 1}, expect: {title: {contain: x}}}]"),
+        false,
+    );
     check("routes/a.yaml", &rule(", tests: [{name: a, event: [], expect: {}}]"), false);
     check("departments.yaml", "departments: {a: , b: {title: x, partitions: 256}}", true);
     check("departments.yaml", "departments: {a: {partitions: 257}}", false);

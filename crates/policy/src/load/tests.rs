@@ -72,7 +72,12 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
     );
     check(ROUTES, "event.value >=", "event.valeu >=", ("fact-unknown", &["`valeu`", "value"]));
     check(ROUTES, "event.value >=", "order.value >=", ("fact-unknown", &["`order`", "event.value"]));
-    check(ROUTES, "event.value >= 500.0", "event.value >=", ("expression-invalid", &["missing after `>=`", "CEL"]));
+    check(
+        ROUTES,
+        "event.value >= 500.0",
+        "event.value >=",
+        ("expression-invalid", &["missing after `>=`", "CEL"]),
+    );
     check(ROUTES, "event.value >= 500.0", "shout(event.value)", ("expression-invalid", &["`shout`"]));
     check(ROUTES, "owner: finance", "ownr: finance", ("key-unknown", &["`ownr`", "owner"]));
     check(ROUTES, "to: finance", "to: *nobody", ("yaml-invalid", &["anchor"]));

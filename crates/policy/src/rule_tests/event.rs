@@ -92,22 +92,26 @@ fn facts(page: &mut Page<'_>, shape: &Arc<Shape>, given: &Node) -> Option<Facts>
     let mut object = Map::new();
     for (name, value) in given.value.entries() {
         let Some(fact) = name.value.text() else {
-            page.note("test-invalid", name, "this is no name of a fact".into(), "put it into quotes if it is");
+            page.note(
+                "test-invalid",
+                name,
+                "this is no name of a fact".into(),
+                "put it into quotes if it is",
+            );
             continue;
         };
         if Event::ATTRIBUTES.contains(&fact) {
             continue;
         }
-        match shape.fields.iter().find(|field| *field.name == *fact) {
-            Some(field) => known_symbols(page, fact, value, &field.kind),
-            None => {
-                let facts = || shape.fields.iter().map(|field| field.name.as_ref());
-                let message = format!("`{}` has no fact `{fact}`", shape.event_type);
-                let names: Vec<&str> = facts().chain(Event::ATTRIBUTES).collect();
-                let help = format!("its facts and attributes are {}", names.join(", "));
-                page.note("fact-unknown", name, message, &help).suggestion =
-                    nearest(fact, names).map(str::to_owned);
-            }
+        if let Some(field) = shape.fields.iter().find(|field| *field.name == *fact) {
+            known_symbols(page, fact, value, &field.kind);
+        } else {
+            let facts = shape.fields.iter().map(|field| field.name.as_ref());
+            let names: Vec<&str> = facts.chain(Event::ATTRIBUTES).collect();
+            let message = format!("`{}` has no fact `{fact}`", shape.event_type);
+            let help = format!("its facts and attributes are {}", names.join(", "));
+            let meant = nearest(fact, names).map(str::to_owned);
+            page.note("fact-unknown", name, message, &help).suggestion = meant;
         }
         object.insert(fact.to_owned(), json(page.text, value));
     }
@@ -148,7 +152,9 @@ fn at_path<'a>(given: &'a Node, path: &str) -> Option<&'a Node> {
 /// Notes a symbol that an event could not have: from outside it would become another one.
 fn known_symbols(page: &mut Page<'_>, name: &str, value: &Node, kind: &Kind) {
     match (kind, &value.value) {
-        (Kind::Symbol { symbols, .. }, Yaml::Text(text)) if !symbols.iter().any(|symbol| **symbol == **text) => {
+        (Kind::Symbol { symbols, .. }, Yaml::Text(text))
+            if !symbols.iter().any(|symbol| **symbol == **text) =>
+        {
             let names: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
             let help = format!("it is one of {}", names.join(", "));
             let noted = page.note("symbol-unknown", value, format!("`{name}` is never `{text}`"), &help);
@@ -178,9 +184,9 @@ fn json(file: &str, node: &Node) -> Value {
         Yaml::Text(text) => Value::String(text.clone()),
         Yaml::List(items) => items.iter().map(|item| json(file, item)).collect(),
         Yaml::Map(entries) => {
-            let members = entries.iter().filter_map(|(name, value)| {
-                Some((name.value.text()?.to_owned(), json(file, value)))
-            });
+            let members = entries
+                .iter()
+                .filter_map(|(name, value)| Some((name.value.text()?.to_owned(), json(file, value))));
             Value::Object(members.collect())
         }
         Yaml::Number(number) => {
@@ -190,7 +196,8 @@ fn json(file: &str, node: &Node) -> Value {
                 let at = usize::try_from(at).ok()?;
                 file.get(at..at + usize::try_from(length).ok()?)
             });
-            let digits = written.filter(|written| serde_json::from_str::<serde_json::Number>(written).is_ok());
+            let digits =
+                written.filter(|written| serde_json::from_str::<serde_json::Number>(written).is_ok());
             serde_json::from_str(digits.unwrap_or(number)).unwrap_or(Value::Null)
         }
     }

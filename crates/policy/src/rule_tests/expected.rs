@@ -96,16 +96,19 @@ impl Expected<'_, '_> {
             if let Some(kind) = kind.as_ref().filter(|kind| kind.value != it.ask.name()) {
                 self.fail(kind, &format!("the kind `{}`", kind.value), &format!("{to} `{}`", it.ask.name()));
             }
-            if let Some(priority) = priority.as_ref().filter(|priority| priority.value != it.priority.name()) {
+            if let Some(priority) = priority.as_ref().filter(|priority| priority.value != it.priority.name())
+            {
                 let got = format!("{to} with the priority `{}`", it.priority.name());
                 self.fail(priority, &format!("the priority `{}`", priority.value), &got);
             }
             self.text("title", &it.title, &to);
             self.text("body", &it.body, &to);
             if let Some(missing) = expect.get("missing") {
-                let mut expected: Vec<String> = expect.texts_at("missing").into_iter().map(|fact| fact.value).collect();
+                let mut expected: Vec<String> =
+                    expect.texts_at("missing").into_iter().map(|fact| fact.value).collect();
                 let mut got: Vec<&str> = it.missing.iter().map(AsRef::as_ref).collect();
-                (expected.sort(), got.sort_unstable());
+                expected.sort();
+                got.sort_unstable();
                 if expected != got {
                     let list = |facts: String| if facts.is_empty() { "nothing".to_owned() } else { facts };
                     let got = format!("{to} that {} is missing", list(got.join(", ")));
@@ -114,7 +117,8 @@ impl Expected<'_, '_> {
             }
         }
         // What is asked of a notification that nobody gets is not met.
-        let asked = ["kind", "priority", "title", "body", "missing"].into_iter().find_map(|key| expect.get(key));
+        let asked =
+            ["kind", "priority", "title", "body", "missing"].into_iter().find_map(|key| expect.get(key));
         if let Some(asked) = asked.filter(|_| meant.is_empty() && expect.get("told").is_none()) {
             self.fail(asked, "a notification that is like this", "no department of the rule is told");
         }
@@ -140,4 +144,3 @@ impl Expected<'_, '_> {
         self.page.note("test-failed", place, message, &format!("expected {expected}; got: {got}"));
     }
 }
-

@@ -62,16 +62,17 @@ fn a_policy_with_warnings_holds_and_each_is_shown_once() {
     let folder = tempfile::tempdir().unwrap();
     let (policy, data) = (folder.path().join("policy"), folder.path().join("data"));
     run(["init", shown(&policy)]).well();
-    let dead = "routes:\n  - {id: dead, owner: quality, on: order.placed, to: quality, when: event.valeu < 1.0}\n";
+    let dead =
+        "routes:\n  - {id: dead, owner: quality, on: order.placed, to: quality, when: event.valeu < 1.0}\n";
     let rules = policy.join("routes/90-dead.yaml");
     fs::write(&rules, dead.replace("event.valeu < 1.0", "event.value < 1.0 && event.value > 2.0")).unwrap();
 
     let said = run(["check", "--policy", shown(&policy)]).well();
-    assert!(said.output.contains("1 warning") && said.errors.contains("rule-never-matches"), "{}", said.errors);
+    assert!(said.output.contains("1 warning") && said.log.contains("rule-never-matches"), "{}", said.log);
     let found = objects(&run(["check", "--format", "json", "--policy", shown(&policy)]).well().output);
     assert_eq!((found.len(), &found[0]["severity"]), (2, &json!("warning")));
     let drained = run(["run", "--drain", "--policy", shown(&policy), "--data", shown(&data)]).well();
-    assert_eq!(drained.errors.matches("rule-never-matches").count(), 1, "{}", drained.errors);
+    assert_eq!(drained.log.matches("rule-never-matches").count(), 1, "{}", drained.log);
 
     // A misspelling comes with what was meant.
     fs::write(&rules, dead).unwrap();

@@ -182,7 +182,9 @@ impl Checker<'_> {
                 let message = format!("`{text}` is {other}, and `in` looks into a list");
                 let asked = self.spans.text(one);
                 let help = if other.is_text() {
-                    format!("write a list: `in [{text}]`; a part of a text is asked for by `{text}.contains({asked})`")
+                    format!(
+                        "write a list: `in [{text}]`; a part of a text is asked for by `{text}.contains({asked})`"
+                    )
                 } else {
                     "write a list: `in ['a', 'b']`".to_owned()
                 };
