@@ -1,6 +1,7 @@
 //! Avro's single-object encoding: two marker bytes, the fingerprint of the schema that wrote the data, the
 //! data. Strict where the library is lenient: apache-avro 0.22 takes data that ends too early for nulls and
-//! ignores what follows the data. What the values mean is in [`crate::avro_facts`].
+//! ignores what follows the data; more of that is in [`crate::avro_walk`]. What the values mean is in
+//! [`crate::avro_facts`].
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Once;
@@ -18,7 +19,7 @@ use crate::avro_facts::{from_record, to_record};
 use crate::fingerprint::fingerprint;
 use crate::path::Path;
 use crate::schema_fields::{SchemaError, check_limits, fields_of};
-use crate::{Code, Rejection};
+use crate::{Code, Rejection, avro_walk};
 
 /// The first bytes of the single-object encoding, version 1.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
@@ -87,6 +88,7 @@ impl Writer {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
+        avro_walk::check(datum, &self.fields)?;
         let mut input = Input { rest: datum, ran_out: false };
         let read = self.decoder.read_value(&mut input);
         if input.ran_out {

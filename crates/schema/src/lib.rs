@@ -19,6 +19,7 @@
 mod attributes;
 mod avro;
 mod avro_facts;
+mod avro_walk;
 mod catalogue;
 mod decode;
 mod encode;
