@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 
 use crate::avro::{split, truncated};
 use crate::fact_rules::{
-    check_items, days, days_of, decimal, expected, invalid, is_optional, millis, symbol, too_many_digits, when_missing,
+    check_items, days, days_of, decimal, expected, invalid, is_optional, millis, symbol, too_many_digits,
+    when_missing,
 };
 use crate::path::Path;
 use crate::{Catalogue, Code, Rejection};

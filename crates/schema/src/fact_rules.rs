@@ -84,8 +84,7 @@ pub(crate) fn fact_instant(instant: Timestamp) -> Result<Value, &'static str> {
 
 /// An instant from milliseconds since 1970.
 pub(crate) fn millis(millis: i64) -> Result<Value, &'static str> {
-    let instant =
-        Timestamp::from_millisecond(millis).map_err(|_| OUTSIDE)?;
+    let instant = Timestamp::from_millisecond(millis).map_err(|_| OUTSIDE)?;
     instant_in_range(instant).map(Value::Instant)
 }
 

@@ -34,7 +34,7 @@ mod path;
 mod rejection;
 mod schema_fields;
 
-pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS, is_uri_reference};
 pub use catalogue::{CATALOGUE_VERSION, Catalogue};
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;

@@ -10,6 +10,7 @@
 //! * [`independent`]: values again, before decoders that others wrote.
 
 mod bytes;
+mod independent;
 mod record;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,8 @@ fn corpus() -> PathBuf {
 
 /// The families of a folder, each under the name of folder and file.
 fn files<F: DeserializeOwned>(folder: &str) -> Vec<(String, F)> {
-    let mut found: Vec<PathBuf> = fs::read_dir(corpus().join(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(corpus().join(folder)).unwrap().map(|file| file.unwrap().path()).collect();
     found.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
     found.sort();
     let read = |path: PathBuf| {
@@ -59,7 +61,9 @@ struct Named(Vec<(String, String, String)>);
 
 impl Named {
     fn text(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (axis, _, value)| text.replace(&format!("<{axis}>"), value))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (axis, _, value)| text.replace(&format!("<{axis}>"), value))
     }
 
     fn name(&self, text: &str) -> String {

@@ -85,6 +85,8 @@ struct Entry {
     /// Headers of the family that are left out.
     #[serde(default)]
     without: Vec<String>,
+    /// So many more headers, numbered.
+    many: Option<Many>,
     verdict: String,
     /// Words of the detail.
     #[serde(default)]
@@ -103,6 +105,14 @@ struct Entry {
     /// One case for each combination: what stands in `<..>`, as a list or under a name.
     #[serde(default)]
     axes: BTreeMap<String, toml::Value>,
+}
+
+/// Headers whose names are this and a number.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct Many {
+    name: String,
+    count: usize,
 }
 
 /// Every truncation of a sample.
@@ -131,7 +141,9 @@ pub(super) fn cases(folder: &str) -> Vec<RecordCase> {
             cases.extend(further(&name, &file, followed));
         }
         for entry in &file.case {
-            cases.extend(filled(&entry.name, &entry.axes).into_iter().map(|fill| one(&name, &file, entry, &fill)));
+            cases.extend(
+                filled(&entry.name, &entry.axes).into_iter().map(|fill| one(&name, &file, entry, &fill)),
+            );
         }
     }
     cases
@@ -214,12 +226,21 @@ fn one(family: &str, file: &File, entry: &Entry, fill: &Named) -> RecordCase {
         _ => panic!("{family}/{}: give `text`, `bytes` or `tombstone`", entry.name),
     };
     let mut headers = match &entry.headers {
-        Some(own) => own.iter().map(|header| (part(&header[0]), (header.len() > 1).then(|| parts(&header[1..])))).collect(),
+        Some(own) => own
+            .iter()
+            .map(|header| (part(&header[0]), (header.len() > 1).then(|| parts(&header[1..]))))
+            .collect(),
         None => plain(&event_type, &file.format),
     };
-    headers.retain(|(name, _)| !entry.without.contains(name) && !entry.with.contains_key(name));
-    headers.extend(entry.with.iter().map(|(name, value)| (part(name), Some(part(value).into_bytes()))));
-    let plain_headers = entry.headers.is_none() && entry.without.is_empty() && entry.with.is_empty();
+    let with: BTreeMap<String, String> =
+        entry.with.iter().map(|(name, value)| (part(name), part(value))).collect();
+    headers.retain(|(name, _)| !entry.without.contains(name) && !with.contains_key(name));
+    headers.extend(with.into_iter().map(|(name, value)| (name, Some(value.into_bytes()))));
+    let many =
+        entry.many.iter().flat_map(|many| (0..many.count).map(|number| format!("{}{number}", many.name)));
+    headers.extend(many.map(|name| (name, Some(b"1".to_vec()))));
+    let plain_headers =
+        entry.headers.is_none() && entry.many.is_none() && entry.without.is_empty() && entry.with.is_empty();
     let accepted = Accepted {
         facts: facts(file, entry, fill, &parts),
         attributes: entry.attributes.iter().map(|(name, value)| (part(name), part(value))).collect(),
@@ -230,7 +251,8 @@ fn one(family: &str, file: &File, entry: &Entry, fill: &Named) -> RecordCase {
         value,
         expected: verdict(&part(&entry.verdict), entry.says.iter().map(part).collect(), accepted),
         differs: entry.differs.clone(),
-        exchanged: (file.exchanged && plain_headers && !entry.tombstone).then(|| (event_type, file.format.clone())),
+        exchanged: (file.exchanged && plain_headers && !entry.tombstone)
+            .then(|| (event_type, file.format.clone())),
         plain_headers,
     }
 }
@@ -281,9 +303,10 @@ pub(super) fn judge(case: &RecordCase, catalogue: &Catalogue) -> Result<(), Stri
             unsaid.map_or(Ok(()), |words| Err(format!("expected the words `{words}`, got {rejection}")))
         }
         (Expected::Accept(_), Err(rejection)) => Err(format!("expected it to be accepted, got {rejection}")),
-        (Expected::Reject { code, .. }, Ok(decoded)) => {
-            Err(format!("expected `{code}`, but it was accepted: {:?}", decoded.event))
-        }
+        (Expected::Reject { code, .. }, Ok(decoded)) => Err(format!(
+            "expected `{code}`, but it was accepted, with the facts {}",
+            facts_of(&decoded.event)
+        )),
         (Expected::Accept(accepted), Ok(decoded)) => {
             let got = facts_of(&decoded.event);
             if let Some(expected) = accepted.facts.as_ref().filter(|expected| **expected != got) {
@@ -304,7 +327,8 @@ pub(super) fn judge(case: &RecordCase, catalogue: &Catalogue) -> Result<(), Stri
 
 /// The facts of an event in the canonical JSON that departments read.
 pub(super) fn facts_of(event: &hinge_domain::Event) -> Json {
-    let named = event.facts.given().map(|(name, value)| (name.to_string(), serde_json::to_value(value).unwrap()));
+    let named =
+        event.facts.given().map(|(name, value)| (name.to_string(), serde_json::to_value(value).unwrap()));
     Json::Object(named.collect())
 }
 
