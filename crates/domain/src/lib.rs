@@ -9,6 +9,7 @@
 //!    *unknown*, and a rule that reads it does not match.
 //! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
 //!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//!    [`explain`] tells of one department why it is not among them.
 //! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
 //!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
 //!    told about an order is the later one, in whatever order they arrive.
@@ -20,6 +21,7 @@
 
 mod decide;
 mod event;
+mod explain;
 mod expression;
 mod mapping;
 mod notification;
@@ -32,6 +34,7 @@ mod value;
 
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
+pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
 pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};
 pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
 pub use notification::{About, Ask, Notification, Priority, Reason, Revision, notification_id};

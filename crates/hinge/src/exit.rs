@@ -38,6 +38,8 @@ impl Coded {
         "demo-folder-taken",
         "input-broken-off",
         "not-found",
+        "policy-version-missing",
+        "policy-version-unreadable",
         "settings-invalid",
         "starter-exists",
         "worker-stuck",

@@ -14,6 +14,7 @@ mod summary;
 mod tail;
 mod telemetry;
 mod topics;
+mod versions;
 mod watch;
 mod why;
 

@@ -14,6 +14,7 @@ use crate::cli::{Format, Role, RunArgs};
 use crate::exit::Coded;
 use crate::opening::IfMissing;
 use crate::settings::Settings;
+use crate::versions::{self, Version};
 use crate::watch::Watch;
 use crate::{opening, summary, telemetry};
 
@@ -34,9 +35,11 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     opening::prepare_embedded(&opened, &settings, &loaded.policy)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
+    let (mut session, mut reader) = (opened.log.session(&session_options(&settings)?)?, opened.log.reader()?);
+    versions::store(&Version::of(&loaded), &catalogue, session.as_mut(), reader.as_mut())?;
     let router = Router::new(Parts {
-        session: opened.log.session(&session_options(&settings)?)?,
-        reader: opened.log.reader()?,
+        session,
+        reader,
         policy: Arc::new(loaded.policy),
         catalogue,
         settings: hinge_router::Settings {

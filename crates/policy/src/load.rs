@@ -58,6 +58,7 @@ fn check(
     for file in directory.below("routes") {
         rules.extend(routes::routes(&mut file.page(&mut problems), &known, &mut ids));
     }
+    let pinned = manifest.catalogue;
     let policy = Policy::new(Parts {
         version: directory.version(),
         departments,
@@ -68,7 +69,7 @@ fn check(
     });
     // A rule that could not be read would be missed here a second time.
     if problems.is_empty() {
-        check_whole(root, &policy, catalogue, &mut problems);
+        check_whole(root, (&policy, pinned), catalogue, &mut problems);
     }
     if !problems.is_empty() {
         return Err(Problems(problems));
@@ -76,8 +77,14 @@ fn check(
     Ok(Loaded { name: manifest.name, policy, files: directory.into_files() })
 }
 
-/// What only the whole policy can get wrong: event types that nobody thought of.
-fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &mut Vec<Diagnostic>) {
+/// What only the whole policy can get wrong: event types of its catalogue version that nobody thought of. Of a
+/// newer type a policy need not know.
+fn check_whole(
+    root: &Path,
+    (policy, pinned): (&Policy, u32),
+    catalogue: &Catalogue,
+    problems: &mut Vec<Diagnostic>,
+) {
     let mut note = |file: &str, message: String, help: &str| {
         let path = root.join(file);
         let mut page = crate::diagnostic::Page { path: &path, text: "", problems };
@@ -87,7 +94,8 @@ fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &m
         let event_type = shape.event_type.as_ref();
         let routed = policy.rules_for(event_type).next().is_some();
         let ignored = policy.ignored.contains_key(event_type);
-        if !routed && !ignored {
+        let newer = catalogue.since(event_type).is_some_and(|since| since > pinned);
+        if !routed && !ignored && !newer {
             let message = format!("no rule looks at `{event_type}` and it is not ignored");
             let help = format!(
                 "write a rule with `on: {event_type}`, or list it under `ignored:` with the reason why nobody \

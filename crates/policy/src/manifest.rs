@@ -16,6 +16,8 @@ use crate::diagnostic::{Page, Place};
 pub(crate) struct Manifest {
     /// What the organisation calls its policy.
     pub(crate) name: String,
+    /// The version of the catalogue that it was written for.
+    pub(crate) catalogue: u32,
     /// Event types of which nobody wants to be told, and why.
     pub(crate) ignored: HashMap<Arc<str>, Arc<str>>,
 }
@@ -50,7 +52,7 @@ pub(crate) fn manifest(page: &mut Page<'_>, catalogue: &Catalogue) -> Option<Man
             ignored.insert(Arc::from(entry.event_type.value), Arc::from(entry.reason.value));
         }
     }
-    Some(Manifest { name: file.name, ignored })
+    Some(Manifest { name: file.name, catalogue: file.catalogue.value, ignored })
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use crate::files::{EVENT_SCHEMAS, SchemaFile};
 use crate::schema_fields::SchemaError;
 
 /// The version of the catalogue, which a policy pins. It rises with every event type that is added.
-pub const CATALOGUE_VERSION: u32 = 1;
+pub const CATALOGUE_VERSION: u32 = 2;
 
 /// The event types that Hinge knows. Cheap to clone: all clones share one copy.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ struct Entries {
 struct EventType {
     shape: Arc<Shape>,
     newest: [u8; 8],
+    since: u32,
+    /// The schema of each version, from 1.
+    texts: Vec<&'static str>,
 }
 
 impl Catalogue {
@@ -72,6 +75,17 @@ impl Catalogue {
         self.entries.version
     }
 
+    /// The version of the catalogue that an event type came with: a policy that pins an older one could not
+    /// know of it.
+    pub fn since(&self, event_type: &str) -> Option<u32> {
+        self.position(event_type).map(|position| self.entries.types[position].since)
+    }
+
+    /// The Avro schemas of an event type as JSON, one for each version from 1.
+    pub fn schemas(&self, event_type: &str) -> Option<&[&'static str]> {
+        self.position(event_type).map(|position| self.entries.types[position].texts.as_slice())
+    }
+
     fn position(&self, event_type: &str) -> Option<usize> {
         self.entries.by_name.get(event_type).copied()
     }
@@ -109,12 +123,23 @@ impl Entries {
                 return Err(SchemaError::new("another schema has the same fingerprint"));
             }
         }
-        let entry = EventType { shape, newest: fingerprint };
         match self.types.get_mut(position) {
-            Some(older) if older.shape.version + 1 == file.version => *older = entry,
+            Some(older) if older.since != file.since => {
+                return Err(SchemaError::new("its versions came with different versions of the catalogue"));
+            }
+            Some(older) if older.shape.version + 1 == file.version => {
+                older.shape = shape;
+                older.newest = fingerprint;
+                older.texts.push(file.text);
+            }
             None if file.version == 1 => {
-                self.by_name.insert(Arc::clone(&entry.shape.event_type), position);
-                self.types.push(entry);
+                self.by_name.insert(Arc::clone(&shape.event_type), position);
+                self.types.push(EventType {
+                    shape,
+                    newest: fingerprint,
+                    since: file.since,
+                    texts: vec![file.text],
+                });
             }
             Some(_) | None => return Err(SchemaError::new("versions must follow one another from 1")),
         }

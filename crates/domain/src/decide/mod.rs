@@ -2,6 +2,12 @@
 //!
 //! Pure: the same event, policy and `now` give the same decision, today and in a replay next year.
 
+mod index;
+mod matching;
+mod native;
+mod sight;
+mod spans;
+
 use std::cell::LazyCell;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,9 +15,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::notification::notification_id;
-use crate::policy::Reads;
 use crate::template::{Rendered, TemplateContext};
-use crate::{About, Event, Expression, Notification, Policy, Reason, Rule, Scope, Unknown, Value};
+use crate::{About, Event, Notification, Policy, Reason, Rule, Unknown, Value};
+
+pub(crate) use matching::Routes;
 
 /// What becomes of an event, and why.
 #[derive(Debug)]
@@ -77,56 +84,12 @@ pub fn decide<'a>(event: &Event, policy: &'a Policy, now: Timestamp) -> Decision
         decision.verdict = Verdict::Ignored(Arc::clone(reason));
         return decision;
     }
-    match_rules(event, policy, &mut decision);
+    matching::match_rules(event, policy, &mut decision);
     let told = notifications(event, policy, rank, &mut decision);
     if !told.is_empty() {
         decision.verdict = Verdict::Emitted(told);
     }
     decision
-}
-
-/// Evaluates the rules of the event's type in order, up to and including the first that stops.
-fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut Decision<'a>) {
-    let mut scope = None;
-    for rule in policy.rules_for(event.event_type()) {
-        let answer = match &rule.when {
-            None => Ok(Value::Bool(true)),
-            Some(when) => when
-                .evaluate(scope.get_or_insert_with(|| scope_of(event, policy.reads_of(event.event_type())))),
-        };
-        match answer {
-            Ok(Value::Bool(true)) => {
-                let values = rule.when.as_ref().map_or_else(Vec::new, |when| values_read(event, when));
-                decision.matched.push(Matched { rule, values });
-                if rule.stop {
-                    break;
-                }
-            }
-            Ok(Value::Bool(false)) => {}
-            Ok(_) => {
-                let why = Unknown::Failed("the condition is neither true nor false".into());
-                decision.unknown.push(Undecided { rule, why });
-            }
-            Err(why) => decision.unknown.push(Undecided { rule, why }),
-        }
-    }
-}
-
-/// The event as its conditions see it: no more than they read.
-fn scope_of(event: &Event, reads: &Reads) -> Scope {
-    let mut scope = Scope::default();
-    if reads.whole {
-        scope.set_record("event", event.attributes());
-    } else {
-        let read = reads.names.iter().filter_map(|name| Some((Arc::clone(name), event.attribute(name)?)));
-        scope.set_record("event", read);
-    }
-    scope
-}
-
-fn values_read<'a>(event: &Event, when: &'a Expression) -> Vec<(&'a str, Value)> {
-    let fields = when.reads().iter().filter(|read| read.variable == "event");
-    fields.filter_map(|read| Some((read.field.as_str(), event.attribute(&read.field)?))).collect()
 }
 
 /// One notification per department that a matching rule names, in the order of the departments.

@@ -5,6 +5,7 @@
 
 mod convert;
 mod functions;
+mod parts;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +14,8 @@ use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
+
+pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -105,6 +108,11 @@ impl Expression {
     /// What it reads, each once, in order of name.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Its syntax tree.
+    pub(crate) fn syntax(&self) -> &IdedExpr {
+        self.program.expression()
     }
 
     /// The functions it calls that this language does not have.

@@ -84,7 +84,7 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
     check("chain.yaml", "delivery.scheduled", "delivery.schedule", ("name-unknown", &["delivery.scheduled"]));
     check("chain.yaml", "order.changed", "order.placed", ("name-duplicate", &["`operations`"]));
     check("chain.yaml", "step: delivery\n", "step: operations\n", ("name-duplicate", &["`operations`"]));
-    check("policy.yaml", "catalogue: 1", "catalogue: 9", ("catalogue-version", &["9", "version 1"]));
+    check("policy.yaml", "catalogue: 2", "catalogue: 9", ("catalogue-version", &["9", "version 2"]));
     check(
         "policy.yaml",
         "ignored: []",
@@ -109,6 +109,22 @@ fn an_event_type_that_nobody_thought_of_is_refused_by_name() {
     let both = |text: &str| text.replace("ignored: []", "ignored: [{type: order.placed, reason: tired}]");
     let problems = load_with("policy.yaml", both).map(|_| ()).unwrap_err();
     assert!(problems.to_string().contains("`order.placed` is ignored, but a rule looks at it"), "{problems}");
+}
+
+#[test]
+fn an_event_type_newer_than_the_pinned_catalogue_need_not_be_thought_of() {
+    let without_rules = |pinned: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        write_starter(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("routes/45-complaints.yaml")).unwrap();
+        let manifest = folder.path().join("policy.yaml");
+        let text = fs::read_to_string(&manifest).unwrap().replace("catalogue: 2", pinned);
+        fs::write(manifest, text).unwrap();
+        load(folder.path(), &Catalogue::builtin()).map(|_| ())
+    };
+    let problems = without_rules("catalogue: 2").unwrap_err();
+    assert!(problems.to_string().contains("no rule looks at `complaint.closed`"), "{problems}");
+    without_rules("catalogue: 1").unwrap();
 }
 
 #[test]

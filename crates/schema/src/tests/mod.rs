@@ -6,6 +6,7 @@ mod json_facts;
 mod json_records;
 mod notifications;
 mod properties;
+mod readme;
 mod samples;
 
 use std::fs;

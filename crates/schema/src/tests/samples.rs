@@ -37,6 +37,11 @@ pub(super) fn samples() -> Vec<Sample> {
     EVENT_SCHEMAS.iter().map(read).collect()
 }
 
+/// The sample of the newest version of an event type.
+pub(super) fn newest_sample(event_type: &str) -> Sample {
+    samples().into_iter().rfind(|sample| sample.event_type == event_type).unwrap()
+}
+
 /// A JSON sample in Avro, by the schema of its own version.
 fn written(file: &SchemaFile, json: &str) -> Vec<u8> {
     let (doc, writer) = Writer::parse(file.text).unwrap();
