@@ -30,6 +30,7 @@ mod repetition;
 mod shape;
 mod stamp;
 mod template;
+mod template_extent;
 mod value;
 
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};

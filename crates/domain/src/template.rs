@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Value as Text};
-use minijinja::{AutoEscape, Environment, Error, Output, State};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
+use crate::template_extent::{self, Called};
 use crate::{Event, Value};
 
 /// What a template may cost: minijinja counts roughly one per instruction.
@@ -60,7 +61,27 @@ impl fmt::Debug for Templates {
 impl Templates {
     /// Adds a template.
     pub fn add(&mut self, name: &str, source: &str) -> Result<(), TemplateError> {
+        let wrong = |(message, line)| TemplateError { message, line: Some(line) };
+        for called in template_extent::check(source).map_err(wrong)? {
+            self.check_called(called).map_err(wrong)?;
+        }
         self.environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| told(&error))
+    }
+
+    /// Tries a filter or a test, to see whether there is one of this name.
+    fn check_called(&self, called: Called<'_>) -> Result<(), (String, usize)> {
+        let (what, name, line, trial) = match called {
+            Called::Filter(name, line) => ("filter", name, line, format!("{{{{ 0|{name} }}}}")),
+            Called::Test(name, line) => ("test", name, line, format!("{{{{ 0 is {name} }}}}")),
+        };
+        let tried = self.environment.render_str(&trial, ());
+        match tried.map_err(|error| error.kind()) {
+            Err(ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => {
+                Err((format!("there is no {what} `{name}`"), line))
+            }
+            // It is there and wants something else than a number, or is no name at all, which the parser says.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Whether there is a template of this name.

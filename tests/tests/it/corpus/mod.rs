@@ -11,6 +11,7 @@
 
 mod bytes;
 mod independent;
+mod policy;
 mod record;
 
 use std::collections::BTreeMap;
@@ -115,4 +116,24 @@ fn every_record_of_the_corpus_gets_the_verdict_that_is_right() {
         }
     }
     assert_right("records", count, &wrong);
+}
+
+#[test]
+fn every_policy_of_the_corpus_gets_the_verdict_that_is_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = policy::policies();
+    let judged = cases.iter().filter_map(|case| {
+        policy::judge_policy(case, &catalogue).err().map(|how| format!("{}: {how}", case.name))
+    });
+    assert_right("policies", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_condition_of_the_corpus_says_what_is_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = policy::conditions(&catalogue);
+    let bench = policy::Bench::new(&catalogue);
+    let judged =
+        cases.iter().filter_map(|case| bench.judge(case).err().map(|how| format!("{}: {how}", case.name)));
+    assert_right("conditions", cases.len(), &judged.collect::<Vec<_>>());
 }
