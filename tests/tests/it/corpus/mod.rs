@@ -11,8 +11,11 @@
 
 mod bytes;
 mod independent;
+mod mapping;
 mod policy;
 mod record;
+mod router;
+mod seeds;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -136,4 +139,14 @@ fn every_condition_of_the_corpus_says_what_is_right() {
     let judged =
         cases.iter().filter_map(|case| bench.judge(case).err().map(|how| format!("{}: {how}", case.name)));
     assert_right("conditions", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = mapping::mappings();
+    let judged = cases
+        .iter()
+        .filter_map(|case| mapping::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name)));
+    assert_right("mappings", cases.len(), &judged.collect::<Vec<_>>());
 }

@@ -22,8 +22,18 @@ pub(super) struct PolicyCase {
     /// Folder, file and name.
     pub(super) name: String,
     files: Vec<PolicyFile>,
+    /// The file that is changed.
+    changed: String,
     /// What is right.
     pub(super) expected: Expected<()>,
+}
+
+impl PolicyCase {
+    /// The changed file, as a seed of the fuzz target `policy`.
+    pub(super) fn seed(&self) -> Vec<u8> {
+        let changed = self.files.iter().find(|file| file.name == self.changed);
+        changed.map_or_else(Vec::new, |file| format!("=== {}\n{}", file.name, file.text).into_bytes())
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,11 +103,8 @@ pub(super) fn policies() -> Vec<PolicyCase> {
                     files.push(PolicyFile { name: entry.file.clone(), text });
                 }
                 let says = entry.says.iter().map(|words| fill.text(words)).collect();
-                cases.push(PolicyCase {
-                    name,
-                    files,
-                    expected: verdict(&fill.text(&entry.verdict), says, ()),
-                });
+                let expected = verdict(&fill.text(&entry.verdict), says, ());
+                cases.push(PolicyCase { name, files, changed: entry.file.clone(), expected });
             }
         }
     }
@@ -138,7 +145,7 @@ pub(super) struct ConditionCase {
     /// Folder, file and name.
     pub(super) name: String,
     on: String,
-    when: String,
+    pub(super) when: String,
     event: Event,
     /// What is right.
     pub(super) expected: Expected<Said>,
