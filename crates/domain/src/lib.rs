@@ -24,20 +24,24 @@ mod event;
 mod explain;
 mod expression;
 mod mapping;
+mod nearest;
 mod notification;
 mod policy;
 mod repetition;
 mod shape;
+mod sight;
 mod stamp;
 mod template;
-mod template_extent;
 mod value;
 
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
-pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};
+pub use expression::{
+    Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
+};
 pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
+pub use nearest::nearest;
 pub use notification::{About, Ask, Notification, Priority, Reason, Revision, notification_id};
 pub use policy::{ChainStep, Department, Format, Parts, Policy, Rule};
 pub use repetition::{Meeting, Memory, Window};

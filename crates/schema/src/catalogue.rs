@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock};
 use hinge_domain::{Field, Shape, Stream};
 
 use crate::avro::Writer;
+use crate::confluent::Registered;
 use crate::files::{EVENT_SCHEMAS, SchemaFile};
+use crate::foreign_schema::full_name;
 use crate::schema_fields::SchemaError;
 
 /// The version of the catalogue, which a policy pins. It rises with every event type that is added.
@@ -17,6 +19,7 @@ pub const CATALOGUE_VERSION: u32 = 2;
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     entries: Arc<Entries>,
+    pub(crate) registered: Arc<Registered>,
 }
 
 #[derive(Debug)]
@@ -26,15 +29,23 @@ struct Entries {
     types: Vec<EventType>,
     by_name: HashMap<Arc<str>, usize>,
     by_fingerprint: HashMap<[u8; 8], (usize, Arc<Writer>)>,
+    by_full_name: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
 struct EventType {
     shape: Arc<Shape>,
-    newest: [u8; 8],
     since: u32,
-    /// The schema of each version, from 1.
-    texts: Vec<&'static str>,
+    /// Each version, from 1; never empty.
+    versions: Vec<Published>,
+}
+
+/// One version of a schema that Hinge publishes.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// The schema as JSON.
+    pub(crate) text: &'static str,
+    pub(crate) writer: Arc<Writer>,
 }
 
 impl Catalogue {
@@ -53,11 +64,13 @@ impl Catalogue {
             types: Vec::new(),
             by_name: HashMap::new(),
             by_fingerprint: HashMap::new(),
+            by_full_name: HashMap::new(),
         };
         for file in files {
-            entries.add(file).map_err(|problem| problem.of(file.event_type, file.version))?;
+            let name = || format!("{}.v{}", file.event_type, file.version);
+            entries.add(file).map_err(|problem| problem.of(name()))?;
         }
-        Ok(Self { entries: Arc::new(entries) })
+        Ok(Self { entries: Arc::new(entries), registered: Arc::default() })
     }
 
     /// What an event type consists of, in its newest version.
@@ -81,9 +94,14 @@ impl Catalogue {
         self.position(event_type).map(|position| self.entries.types[position].since)
     }
 
-    /// The Avro schemas of an event type as JSON, one for each version from 1.
-    pub fn schemas(&self, event_type: &str) -> Option<&[&'static str]> {
-        self.position(event_type).map(|position| self.entries.types[position].texts.as_slice())
+    /// The event type whose schemas have this full name, such as `hinge.order.OrderPlaced`.
+    pub(crate) fn shape_of_record(&self, full_name: &str) -> Option<&Arc<Shape>> {
+        self.entries.by_full_name.get(full_name).map(|position| &self.entries.types[*position].shape)
+    }
+
+    /// The versions of an event type, from 1.
+    pub(crate) fn versions(&self, event_type: &str) -> Option<&[Published]> {
+        self.position(event_type).map(|position| self.entries.types[position].versions.as_slice())
     }
 
     fn position(&self, event_type: &str) -> Option<usize> {
@@ -98,8 +116,8 @@ impl Catalogue {
 
     /// The newest schema of an event type, with its fingerprint.
     pub(crate) fn newest_writer(&self, event_type: &str) -> Option<([u8; 8], &Writer)> {
-        let newest = self.entries.types[self.position(event_type)?].newest;
-        Some((newest, &self.entries.by_fingerprint.get(&newest)?.1))
+        let newest = &self.versions(event_type)?.last()?.writer;
+        Some((newest.fingerprint(), newest))
     }
 }
 
@@ -110,7 +128,6 @@ impl Entries {
             .find(|stream| stream.name() == file.folder)
             .ok_or_else(|| SchemaError::new("its folder is not the name of a stream"))?;
         let (doc, writer) = Writer::parse(file.text)?;
-        let fingerprint = writer.fingerprint();
         let shape = Arc::new(shape(file, stream, doc, writer.fields().to_vec()));
         let position = match self.by_name.get(file.event_type) {
             Some(position) => *position,
@@ -123,23 +140,19 @@ impl Entries {
                 return Err(SchemaError::new("another schema has the same fingerprint"));
             }
         }
+        self.by_full_name.insert(full_name(writer.schema()), position);
+        let published = Published { text: file.text, writer };
         match self.types.get_mut(position) {
             Some(older) if older.since != file.since => {
                 return Err(SchemaError::new("its versions came with different versions of the catalogue"));
             }
             Some(older) if older.shape.version + 1 == file.version => {
                 older.shape = shape;
-                older.newest = fingerprint;
-                older.texts.push(file.text);
+                older.versions.push(published);
             }
             None if file.version == 1 => {
                 self.by_name.insert(Arc::clone(&shape.event_type), position);
-                self.types.push(EventType {
-                    shape,
-                    newest: fingerprint,
-                    since: file.since,
-                    texts: vec![file.text],
-                });
+                self.types.push(EventType { shape, since: file.since, versions: vec![published] });
             }
             Some(_) | None => return Err(SchemaError::new("versions must follow one another from 1")),
         }

@@ -141,7 +141,6 @@ fn data_of_another_kind_is_named() {
             "type `order.changed`, data of `order.placed`",
         ),
         ("unknown schema", "order.placed", unknown, Code::SchemaUnknown, "abababababababab"),
-        ("registry framing", "order.placed", vec![0, 0, 0, 0, 7, 2], Code::AvroInvalid, "schema registry"),
         ("JSON as Avro", "order.placed", b"{}".to_vec(), Code::AvroInvalid, "C3 01"),
         ("too large", "order.placed", vec![0xC3; MAX_BODY_BYTES + 1], Code::BodyTooLarge, "1048577 bytes"),
     ];

@@ -13,7 +13,7 @@ use crate::{Catalogue, json_facts};
 
 /// One version's samples.
 pub(super) struct Sample {
-    file: &'static SchemaFile,
+    pub(super) file: &'static SchemaFile,
     pub(super) event_type: &'static str,
     pub(super) version: u32,
     pub(super) json: String,
