@@ -29,6 +29,7 @@ mod notification;
 mod policy;
 mod repetition;
 mod shape;
+mod sight;
 mod stamp;
 mod template;
 mod value;

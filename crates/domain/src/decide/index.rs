@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::native::{Comparison, Literal, Native, Operand};
-use super::sight::{Seen, Sight};
 use super::spans::{Span, Spans};
+use crate::sight::{Seen, Sight};
 
 /// Below this many rules with a key, looking at each of them is cheaper.
 const WORTH_IT: usize = 12;

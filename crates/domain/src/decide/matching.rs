@@ -5,13 +5,13 @@
 //! event itself; only what is left over is given to CEL, on a scope with no more of the event than
 //! conditions read.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::index::Index;
 use super::native::{Compiler, Native, Trouble, conjuncts};
-use super::sight::{Place, Seen};
 use super::{Decision, Matched, Undecided};
-use crate::{Event, Expression, Policy, Rule, Scope, Shape, Unknown, Value};
+use crate::sight::{Places, Seen};
+use crate::{Event, Expression, Policy, Rule, Scope, Unknown, Value};
 
 /// The rules that look at one event type.
 #[derive(Debug)]
@@ -20,30 +20,10 @@ pub(crate) struct Routes {
     rules: Vec<usize>,
     conditions: Vec<Condition>,
     index: Option<Index>,
-    reads: Reads,
-    /// Where the attributes stand that are read, in the shape that came first; there is usually one.
-    places: OnceLock<(Arc<Shape>, Box<[Place]>)>,
-}
-
-/// What conditions read of an event.
-#[derive(Debug, Default)]
-struct Reads {
-    /// These attributes and facts.
-    names: Vec<Arc<str>>,
-    /// All of them, because a condition takes the event as a whole.
+    /// What conditions read of an event.
+    reads: Places,
+    /// Whether a condition takes the event as a whole.
     whole: bool,
-}
-
-impl Reads {
-    fn add(&mut self, condition: &Expression) {
-        for read in condition.reads().iter().filter(|read| read.variable == "event") {
-            if read.field.is_empty() {
-                self.whole = true;
-            } else if !self.names.iter().any(|name| **name == *read.field) {
-                self.names.push(read.field.as_str().into());
-            }
-        }
-    }
 }
 
 /// How the condition of a rule is answered.
@@ -88,14 +68,21 @@ impl Condition {
 impl Routes {
     /// The rules at these positions of the policy.
     pub(crate) fn new(rules: Vec<usize>, all: &[Rule]) -> Self {
-        let mut reads = Reads::default();
-        rules.iter().filter_map(|position| all[*position].when.as_ref()).for_each(|when| reads.add(when));
-        let compiler = Compiler { names: &reads.names };
+        let (mut names, mut whole) = (Vec::<Arc<str>>::new(), false);
+        let conditions = rules.iter().filter_map(|position| all[*position].when.as_ref());
+        for read in conditions.flat_map(Expression::reads).filter(|read| read.variable == "event") {
+            if read.field.is_empty() {
+                whole = true;
+            } else if !names.iter().any(|name| **name == *read.field) {
+                names.push(read.field.as_str().into());
+            }
+        }
+        let compiler = Compiler { names: &names };
         let conditions: Vec<_> =
             rules.iter().map(|position| Condition::of(&all[*position], compiler)).collect();
         let parts: Vec<_> = conditions.iter().map(Condition::parts).collect();
         let index = Index::new(&parts);
-        Self { rules, conditions, index, reads, places: OnceLock::new() }
+        Self { rules, conditions, index, reads: Places::new(names), whole }
     }
 
     /// The positions of the rules in the policy, in order.
@@ -113,10 +100,10 @@ impl Routes {
     /// The event as CEL sees it: no more than conditions read.
     fn scope(&self, event: &Event) -> Scope {
         let mut scope = Scope::default();
-        if self.reads.whole {
+        if self.whole {
             scope.set_record("event", event.attributes());
         } else {
-            let names = self.reads.names.iter();
+            let names = self.reads.names().iter();
             let read = names.filter_map(|name| Some((Arc::clone(name), event.attribute(name)?)));
             scope.set_record("event", read);
         }
@@ -144,17 +131,7 @@ impl Iterator for Candidates {
 /// Notes the rules that match the event, and those that cannot tell.
 pub(super) fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut Decision<'a>) {
     let Some(routes) = policy.routes_of(event.event_type()) else { return };
-    let shape = event.facts.shape();
-    let (known, places) =
-        routes.places.get_or_init(|| (Arc::clone(shape), Place::all(&routes.reads.names, shape)));
-    let others;
-    let places = if Arc::ptr_eq(known, shape) {
-        places
-    } else {
-        others = Place::all(&routes.reads.names, shape);
-        &others
-    };
-    let seen = Seen { event, places };
+    let seen = routes.reads.see(event);
     let mut scope = None;
     for candidate in routes.candidates(&seen) {
         let rule = &policy.rules[routes.rules[candidate]];
@@ -166,7 +143,7 @@ pub(super) fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut 
         };
         let answer = match (native, &rule.when) {
             (Ok(answer), _) => Ok(answer),
-            (Err(Trouble::Missing(slot)), _) => Err(Unknown::Missing(routes.reads.names[slot].to_string())),
+            (Err(Trouble::Missing(slot)), _) => Err(Unknown::Missing(routes.reads.names()[slot].to_string())),
             (Err(Trouble::Unfit), Some(when)) => {
                 by_cel(when, scope.get_or_insert_with(|| routes.scope(event)))
             }

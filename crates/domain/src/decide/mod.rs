@@ -5,17 +5,14 @@
 mod index;
 mod matching;
 mod native;
-mod sight;
 mod spans;
 
-use std::cell::LazyCell;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::notification::notification_id;
-use crate::template::{Rendered, TemplateContext};
+use crate::notification::NotificationIds;
+use crate::template::{Rendered, Texts};
 use crate::{About, Event, Notification, Policy, Reason, Rule, Unknown, Value};
 
 pub(crate) use matching::Routes;
@@ -110,24 +107,23 @@ fn notifications(
         correlation_id: event.correlation_id.clone(),
         occurred: event.occurred,
     });
-    let context = LazyCell::new(|| TemplateContext::of(event));
+    let mut texts = policy.templates.texts(event);
+    let ids = NotificationIds::about(&event.source, &event.id);
     let mut told = Vec::new();
+    let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
     for (position, department) in policy.departments.iter().enumerate() {
-        let rules: Vec<&Rule> = decision
-            .matched
-            .iter()
-            .map(|matched| matched.rule)
-            .filter(|rule| rule.to.contains(&position))
-            .collect();
+        let matched = decision.matched.iter().map(|matched| matched.rule);
+        rules.clear();
+        rules.extend(matched.filter(|rule| rule.to.contains(&position)));
         // The text is that of the most asking, most hurried rule; among equals the first.
         let Some(leading) = rules.iter().rev().max_by_key(|rule| (rule.ask, rule.priority)) else { continue };
         let (facts, missing) = facts_for(event, &rules);
-        let text = text_of(event, policy, leading, &context, &department.title).unwrap_or_else(|problem| {
+        let text = text_of(event, leading, &mut texts, &department.title).unwrap_or_else(|problem| {
             decision.unrendered.push(problem);
             plain_text(event)
         });
         told.push(Notification {
-            id: notification_id(&event.source, &event.id, &department.name),
+            id: ids.of(&department.name),
             department: Arc::clone(&department.name),
             about: Arc::clone(&about),
             chain_step: Arc::clone(&decision.chain_step),
@@ -159,7 +155,7 @@ type Missing = Vec<Arc<str>>;
 
 /// The facts that the rules require: those that the event has, and the names of those it lacks.
 fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
-    let mut facts = Given::new();
+    let mut facts = Given::with_capacity(rules.iter().map(|rule| rule.requires.len()).sum());
     let mut missing = Missing::new();
     for name in rules.iter().flat_map(|rule| &rule.requires) {
         if facts.iter().any(|(known, _)| known == name) || missing.contains(name) {
@@ -173,15 +169,9 @@ fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
     (facts, missing)
 }
 
-fn text_of(
-    event: &Event,
-    policy: &Policy,
-    rule: &Rule,
-    context: &dyn Deref<Target = TemplateContext>,
-    department: &str,
-) -> Result<Rendered, String> {
+fn text_of(event: &Event, rule: &Rule, texts: &mut Texts<'_>, department: &str) -> Result<Rendered, String> {
     let Some(template) = &rule.template else { return Ok(plain_text(event)) };
-    let rendered = policy.templates.render(template, context, department);
+    let rendered = texts.render(template, department);
     rendered.map_err(|error| format!("template `{template}`: {error}"))
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::sight::{Seen, Sight};
+use crate::sight::{Seen, Sight};
 
 /// A condition in this form.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     Ask, ChainStep, Department, Expression, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream,
-    Templates,
+    Templates, notification_id,
 };
 
 fn shape() -> Arc<Shape> {

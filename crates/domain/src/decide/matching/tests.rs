@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decide::decide;
-use crate::{Ask, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Stream, Templates};
+use crate::{Ask, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream, Templates};
 
 const ATTRIBUTES: &[&str] = &[
     "state", "channel", "value", "weight", "count", "due", "done", "urgent", "ids", "part", "id", "time",
@@ -267,8 +267,7 @@ fn looked_at(conditions: &[&str], values: Vec<Value>) -> usize {
     let policy = policy(&rules.collect::<Vec<_>>());
     let routes = policy.routes_of("order.placed").unwrap();
     let event = event(values);
-    let places = Place::all(&routes.reads.names, event.facts.shape());
-    routes.candidates(&Seen { event: &event, places: &places }).count()
+    routes.candidates(&routes.reads.see(&event)).count()
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! What conditions see of an event, without a copy of it: each attribute found once by name, then by place.
+//! What conditions and texts see of an event, without a copy of it: each attribute found once by name, then
+//! by place.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -37,33 +39,79 @@ impl Place {
     }
 
     /// Where each of the names stands.
-    pub(crate) fn all(names: &[Arc<str>], shape: &Shape) -> Box<[Self]> {
+    fn all(names: &[Arc<str>], shape: &Shape) -> Box<[Self]> {
         names.iter().map(|name| Self::of(name, shape)).collect()
     }
 }
 
-/// An event, and where the attributes stand that conditions read.
-#[derive(Clone, Copy)]
+/// So many shapes are remembered; in those that come later each name is looked for again.
+const REMEMBERED: usize = 8;
+
+/// Where each of some names stands in a shape.
+type InShape = (Arc<Shape>, Box<[Place]>);
+
+/// Attributes by name, and where they stand in the shapes that came first.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    names: Vec<Arc<str>>,
+    shapes: [OnceLock<InShape>; REMEMBERED],
+}
+
+impl Places {
+    /// Places for these names, which are known by their position from then on.
+    pub(crate) fn new(names: Vec<Arc<str>>) -> Self {
+        Self { names, shapes: Default::default() }
+    }
+
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// The event with its attributes at their places.
+    pub(crate) fn see<'a>(&'a self, event: &'a Event) -> Seen<'a> {
+        let shape = event.facts.shape();
+        for known in &self.shapes {
+            let (known, places) = known.get_or_init(|| (Arc::clone(shape), Place::all(&self.names, shape)));
+            if Arc::ptr_eq(known, shape) {
+                return Seen { event, places: Cow::Borrowed(places) };
+            }
+        }
+        Seen { event, places: Cow::Owned(Place::all(&self.names, shape).into()) }
+    }
+}
+
+/// An event, and where those of its attributes stand that are read.
 pub(crate) struct Seen<'a> {
-    pub(crate) event: &'a Event,
-    pub(crate) places: &'a [Place],
+    event: &'a Event,
+    places: Cow<'a, [Place]>,
 }
 
 impl<'a> Seen<'a> {
     /// The attribute that stands at `slot` among those read.
     pub(crate) fn at(&self, slot: usize) -> Sight<'a> {
-        match self.places.get(slot).copied().unwrap_or(Place::Nowhere) {
+        match self.place(slot) {
             Place::Id => Sight::Text(&self.event.id),
             Place::Source => Sight::Text(&self.event.source),
             Place::Type => Sight::Text(self.event.event_type()),
             Place::Subject => Sight::Text(&self.event.subject),
             Place::CorrelationId => Sight::Text(&self.event.correlation_id),
             Place::Time => Sight::Instant(self.event.occurred),
-            Place::Fact(position) => {
-                self.event.facts.values().get(position).map_or(Sight::Missing, Sight::of)
-            }
-            Place::Nowhere => Sight::Missing,
+            Place::Fact(_) | Place::Nowhere => self.fact(slot).map_or(Sight::Missing, Sight::of),
         }
+    }
+
+    /// The fact that stands there, if it is one and is given.
+    pub(crate) fn fact(&self, slot: usize) -> Option<&'a Value> {
+        match self.place(slot) {
+            Place::Fact(position) => {
+                self.event.facts.values().get(position).filter(|value| !value.is_absent())
+            }
+            _ => None,
+        }
+    }
+
+    fn place(&self, slot: usize) -> Place {
+        self.places.get(slot).copied().unwrap_or(Place::Nowhere)
     }
 }
 
@@ -135,6 +183,10 @@ impl<'a> Sight<'a> {
 pub(crate) struct DateText([u8; 10]);
 
 impl DateText {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     fn of(date: Date) -> Option<Self> {
         let year = u16::try_from(date.year()).ok()?;
         let digit = |number: u16| b'0' + u8::try_from(number % 10).unwrap_or_default();
