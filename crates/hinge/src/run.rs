@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router};
-use hinge_schema::Catalogue;
 use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
@@ -16,13 +15,13 @@ use crate::opening::IfMissing;
 use crate::settings::Settings;
 use crate::versions::{self, Version};
 use crate::watch::Watch;
-use crate::{opening, summary, telemetry};
+use crate::{confluent, opening, summary, telemetry};
 
 /// Runs the services until they end or are told to.
 pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &mut dyn Write) -> Result<()> {
     apply(args, &mut settings);
     let settings = settings.checked()?;
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let loaded = opening::load_policy(&args.policy.policy, &catalogue)?;
     tracing::info!(policy = %loaded.name, policy_version = %loaded.policy.version, "policy loaded");
     tracing::info!(settings = %settings.in_force(), "settings in force");

@@ -47,6 +47,7 @@ pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;
 pub use foreign_schema::ForeignSchema;
 pub use framing::{NoSchemaId, SchemaId, VALUE_SCHEMA_ID, framed};
+pub use json_facts::facts as facts_from_json;
 pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,

@@ -5,8 +5,11 @@
 mod bad_records;
 mod broker;
 mod command_line;
+mod framing;
 mod house;
 mod kill;
 mod readme;
 mod repetition;
+mod replay;
 mod scenarios;
+mod why;

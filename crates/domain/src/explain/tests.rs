@@ -144,10 +144,10 @@ fn other_types_earlier_stops_and_ignored_types_are_told_apart() {
     let event = event(Some("SP"), None);
     let explanation = explain(&event, &stopped, "warehouse").unwrap();
     let answers: Vec<_> = explanation.rules.iter().map(|it| (it.rule.id.as_ref(), &it.answer)).collect();
-    let stopper: Arc<str> = "first".into();
+    let first_rule: Arc<str> = "first".into();
     assert_eq!(
         answers,
-        [("of-contacts", &Answer::OtherTypes), ("second", &Answer::NotReached { stopped_by: &stopper })]
+        [("of-contacts", &Answer::OtherTypes), ("second", &Answer::NotReached { stopped_by: &first_rule })]
     );
     assert!(explain(&event, &stopped, "nowhere").is_none());
     let ignoring = policy(Vec::new(), Some("order.placed"));

@@ -81,6 +81,11 @@ impl Templates {
         self.environment.get_template(name).is_ok()
     }
 
+    /// The names of all templates.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.environment.templates().map(|(name, _)| name)
+    }
+
     /// The variables that a template reads, such as `event.state`, in order of name; what minijinja itself
     /// brings (`range`) is none of them.
     pub fn reads(&self, name: &str) -> Vec<String> {

@@ -86,7 +86,7 @@ pub(super) fn records(version: &Version, catalogue: u32) -> Vec<Entry> {
     let chunks = chunks(&text);
     let manifest = Manifest {
         format: FORMAT,
-        version: version.version.clone(),
+        version: version.id.clone(),
         name: version.name.clone(),
         hinge: env!("CARGO_PKG_VERSION").to_owned(),
         catalogue,
@@ -94,8 +94,8 @@ pub(super) fn records(version: &Version, catalogue: u32) -> Vec<Entry> {
         bytes: text.len(),
         sha256: hash(text.as_bytes()),
     };
-    let head = (key(&version.version, 0), serde_json::to_vec(&manifest).expect(WRITABLE));
-    let chunks = (1..).zip(chunks).map(|(number, chunk)| (key(&version.version, number), chunk.into()));
+    let head = (key(&version.id, 0), serde_json::to_vec(&manifest).expect(WRITABLE));
+    let chunks = (1..).zip(chunks).map(|(number, chunk)| (key(&version.id, number), chunk.into()));
     std::iter::once(head).chain(chunks).collect()
 }
 
@@ -156,5 +156,10 @@ fn chunks(mut text: &str) -> Vec<&str> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -41,7 +41,7 @@ pub(crate) fn topic(replication: i32) -> TopicSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     /// The version: a short hash of all its files.
-    pub(crate) version: String,
+    pub(crate) id: String,
     /// What the organisation calls its policy.
     pub(crate) name: String,
     /// Its files.
@@ -51,11 +51,7 @@ pub(crate) struct Version {
 impl Version {
     /// What has to be kept of a loaded policy.
     pub(crate) fn of(loaded: &Loaded) -> Self {
-        Self {
-            version: loaded.policy.version.to_string(),
-            name: loaded.name.clone(),
-            files: loaded.files.clone(),
-        }
+        Self { id: loaded.policy.version.to_string(), name: loaded.name.clone(), files: loaded.files.clone() }
     }
 }
 
@@ -68,11 +64,11 @@ pub(crate) fn store(
 ) -> Result<()> {
     let stored = Stored::read(reader)?;
     let mut records = Vec::new();
-    if stored.files(&version.version).is_err() {
+    if stored.files(&version.id).is_err() {
         records = format::records(version, catalogue.version());
     }
-    if stored.current().as_deref() != Some(&version.version) {
-        records.push(format::current(&version.version));
+    if stored.current().as_deref() != Some(&version.id) {
+        records.push(format::current(&version.id));
     }
     if records.is_empty() {
         return Ok(());
@@ -91,7 +87,7 @@ pub(crate) fn store(
         }
         match session.commit(&Positions::new())? {
             Committed::Done => {
-                tracing::info!(policy_version = %version.version, records = records.len(), "policy version stored");
+                tracing::info!(policy_version = %version.id, records = records.len(), "policy version stored");
                 return Ok(());
             }
             Committed::RolledBack => tracing::warn!("storing the policy was rolled back; trying again"),

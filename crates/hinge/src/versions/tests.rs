@@ -27,7 +27,7 @@ fn a_stored_version_loads_as_the_policy_that_it_was() {
     let loaded = starter();
     let version = Version::of(&loaded);
     let stored = stored(&version, 1);
-    let again = stored.load(&version.version, &Catalogue::builtin()).unwrap();
+    let again = stored.load(&version.id, &Catalogue::builtin()).unwrap();
     assert_eq!(again.version, loaded.policy.version);
     assert_eq!(again.rules.len(), loaded.policy.rules.len());
 }
@@ -36,7 +36,7 @@ fn a_stored_version_loads_as_the_policy_that_it_was() {
 fn a_large_version_is_cut_into_chunks_that_fit_and_cut_no_character() {
     let text = "é".repeat(700_000);
     let large = Version {
-        version: "v".into(),
+        id: "v".into(),
         name: "large".into(),
         files: vec![PolicyFile { name: "templates/large.md".into(), text }],
     };
@@ -50,7 +50,7 @@ fn a_large_version_is_cut_into_chunks_that_fit_and_cut_no_character() {
 #[test]
 fn what_is_missing_cut_or_changed_is_noticed() {
     let version = Version::of(&starter());
-    let name = version.version.as_str();
+    let name = version.id.as_str();
     refused(&Stored::default(), name, "policy-version-missing", &[name]);
 
     let mut cut = stored(&version, 1);
@@ -75,7 +75,7 @@ fn a_version_of_another_catalogue_says_whose_it_is() {
     assert!(loaded.is_err(), "this catalogue is not that far");
     refused(
         &stored(&version, 91),
-        &version.version,
+        &version.id,
         "policy-version-unreadable",
         &["catalogue 91", "catalogue-version"],
     );

@@ -176,11 +176,32 @@ impl Checker<'_> {
     }
 
     fn field(&mut self, part: &IdedExpr, select: &SelectExpr) -> Type {
-        let operand = self.type_of(&select.operand);
+        let operand = match self.misnamed_record(select) {
+            Some(of) => of,
+            None => self.type_of(&select.operand),
+        };
         let span = if select.test { self.spans.whole(&select.operand) } else { self.spans.field(part) };
         let span = if select.test { self.tested_field(&span, &select.field) } else { span };
         let of = self.field_of(&operand, (&select.operand, &select.field), span);
         if select.test { Type::Bool } else { of }
+    }
+
+    /// `order.value`, where `event.value` was meant.
+    fn misnamed_record(&mut self, select: &SelectExpr) -> Option<Type> {
+        let Expr::Ident(name) = &select.operand.expr else { return None };
+        if self.scope.get(name).is_some() {
+            return None;
+        }
+        let has_it = |variable: &&str| match self.scope.get(variable) {
+            Some(Type::Record(record)) => record.field(&select.field).is_some(),
+            _ => false,
+        };
+        let variable = self.scope.names().find(has_it)?.to_owned();
+        let span = self.spans.whole(&select.operand);
+        let help = format!("the fact is read as `{variable}.{}`", select.field);
+        let complaint = self.complain(Fault::Name, span, format!("there is nothing called `{name}`"), help);
+        complaint.suggestion = Some(variable);
+        Some(Type::Any)
     }
 
     /// Where the field stands in `has(event.field)`, behind its operand.
