@@ -153,6 +153,32 @@ fn a_producers_own_schema_is_read_by_the_rules_of_avro() {
 }
 
 #[test]
+fn the_bytes_of_confluents_own_client_are_understood() {
+    // Framed by confluent-kafka 2.16 for Python, data by fastavro 1.13.
+    let hex = |text: &str| -> Vec<u8> {
+        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(byte).collect()
+    };
+    let guid = "6f1c3c4e-0b1d-5c52-9f3e-2f6a4f9b7c10".parse().unwrap();
+    let own = || ForeignSchema::parse(OWN).unwrap();
+    let known = [(SchemaId::Number(17), own()), (guid, own())];
+    let catalogue = Catalogue::builtin().with_confluent(known).unwrap();
+    let prefixed = hex(concat!(
+        "000000001102086769667402067965730002064348460102030402084265726e",
+        "02085468756e0206020000c03f04424502d6c002043a84"
+    ));
+    let in_header = hex("016f1c3c4e0b1d5c529f3e2f6a4f9b7c10");
+    let described = headers("order.placed", "application/avro");
+    let said = || described.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+    let by_prefix = catalogue.decode(said(), Some(&prefixed)).unwrap();
+    let header = [(VALUE_SCHEMA_ID, Some(in_header.as_slice()))];
+    let by_header = catalogue.decode(said().chain(header), Some(&prefixed[5..])).unwrap();
+    assert_eq!(by_prefix, by_header);
+    let ours = own_datum(currency("CHF"), (1, "carrier_pigeon"));
+    assert_eq!(by_prefix, read(&CATALOGUE, (Form::Prefix, OWN_ID), "order.placed", &ours).unwrap());
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let catalogue = &CATALOGUE;
     let placed = newest_sample("order.placed").avro;
