@@ -107,11 +107,10 @@ impl<'a> Attributes<'a> {
             Some(_) => return Err(invalid("specversion", "only `1.0` is known")),
             None => return Err(missing("specversion")),
         }
-        let required =
-            |name, value: Option<Cow<'_, str>>| value.map(Cow::into_owned).ok_or_else(|| missing(name));
+        let required = |name, value: Option<Cow<'a, str>>| value.ok_or_else(|| missing(name));
         let instant = |name, text: &str| instant_text(text).map_err(|problem| invalid(name, problem));
-        let id = required("id", self.id)?;
-        let source = required("source", self.source)?;
+        let id = required("id", self.id)?.into_owned();
+        let source = required("source", self.source)?.into_owned();
         let occurred = instant("time", &required("time", self.time)?)?;
         let (subject, correlation_id) = match (self.subject, self.correlation_id) {
             (Some(subject), Some(correlation_id)) => (subject.into_owned(), correlation_id.into_owned()),
@@ -136,10 +135,18 @@ fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
         Err(invalid(name, "empty"))
     } else if value.len() > limit {
         Err(invalid(name, &format!("longer than {limit} bytes")))
-    } else if value.chars().any(char::is_control) {
+    } else if has_control(value) {
         Err(invalid(name, "contains a control character"))
     } else {
         Ok(())
+    }
+}
+
+fn has_control(value: &str) -> bool {
+    if value.is_ascii() {
+        value.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        value.chars().any(char::is_control)
     }
 }
 
