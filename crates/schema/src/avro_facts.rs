@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 
 use crate::avro::{split, truncated};
 use crate::fact_rules::{
-    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol, too_many_digits,
-    when_missing,
+    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol,
+    too_many_digits, when_missing,
 };
 use crate::framing::framed;
 use crate::path::Path;

@@ -91,7 +91,9 @@ impl Form {
             }
             Schema::Record(record) => {
                 let fields = record.fields.iter();
-                Self::Fields(fields.map(|field| (field.name.clone(), Self::of(&field.schema, names))).collect())
+                Self::Fields(
+                    fields.map(|field| (field.name.clone(), Self::of(&field.schema, names))).collect(),
+                )
             }
             // A name that is not defined was refused before.
             Schema::Ref { name } => names.get(name).map_or(Self::Bytes(0), |named| Self::of(named, names)),
@@ -125,9 +127,9 @@ impl Bytes<'_> {
             Form::Bytes(count) => self.skip(*count),
             Form::Number => self.long().map(|_| ()),
             Form::Sized => self.sized(),
-            Form::List(item) => self.blocks(path, |bytes, position| {
-                bytes.walk(item, Path::Item(&path, position))
-            }),
+            Form::List(item) => {
+                self.blocks(path, |bytes, position| bytes.walk(item, Path::Item(&path, position)))
+            }
             Form::Map(value) => self.blocks(path, |bytes, position| {
                 bytes.sized()?;
                 bytes.walk(value, Path::Item(&path, position))

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, Value as Text};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
-use extent::Called;
 use crate::{Event, Value};
+use extent::Called;
 use plain::Plain;
 
 /// What a template may cost: minijinja counts roughly one per instruction.
