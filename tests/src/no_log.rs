@@ -84,6 +84,14 @@ impl Session for NoLog {
         Ok(())
     }
 
+    fn pause(&mut self, _: &TopicPartition) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn resume(&mut self, _: &TopicPartition) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn at_end(&self) -> bool {
         self.given && self.batches.is_empty()
     }

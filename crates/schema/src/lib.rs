@@ -20,6 +20,7 @@
 mod attributes;
 mod avro;
 mod avro_facts;
+mod avro_walk;
 mod catalogue;
 mod compatibility;
 mod confluent;
@@ -40,7 +41,7 @@ mod rejection;
 mod resolution;
 mod schema_fields;
 
-pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS, is_uri_reference};
 pub use catalogue::{CATALOGUE_VERSION, Catalogue};
 pub use compatibility::Incompatibility;
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};

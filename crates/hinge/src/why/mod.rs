@@ -15,7 +15,6 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use hinge_router::Reading;
-use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Format, LogArgs};
@@ -76,7 +75,7 @@ pub(crate) fn why(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut trail = Trail { reader: opened.log.reader()?, settings, catalogue: Catalogue::builtin() };
+    let mut trail = Trail::open(opened, settings)?;
     let asked = match &args.second {
         Some(id) => Asked { source: Some(&args.first), name: id },
         None => Asked { source: None, name: &args.first },

@@ -10,6 +10,8 @@ use hinge_schema::Catalogue;
 use hinge_stream::{Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
 
+use crate::confluent;
+use crate::opening::Opened;
 use crate::settings::Settings;
 use crate::tail::{read_all, read_one, read_partition};
 
@@ -100,6 +102,13 @@ pub(super) struct Trail<'a> {
     pub(super) reader: Box<dyn Reader>,
     pub(super) settings: &'a Settings,
     pub(super) catalogue: Catalogue,
+}
+
+impl<'a> Trail<'a> {
+    /// Opens the log for reading, with the catalogue that a router of these settings reads it by.
+    pub(super) fn open(opened: &Opened, settings: &'a Settings) -> Result<Self> {
+        Ok(Self { reader: opened.log.reader()?, settings, catalogue: confluent::catalogue(settings)? })
+    }
 }
 
 impl Trail<'_> {
