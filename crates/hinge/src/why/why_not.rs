@@ -45,7 +45,7 @@ pub(crate) fn why_not(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut trail = Trail::open(opened, settings)?;
+    let mut trail = Trail::of(opened.log.as_ref(), settings)?;
     let asked = Asked { source: args.source.as_deref(), name: &args.id };
     let found = find(&mut trail, asked)?;
     if found.is_empty() {
