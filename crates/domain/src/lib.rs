@@ -34,7 +34,9 @@ pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};
 pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
-pub use notification::{About, Ask, Notification, Priority, Reason, Revision, notification_id};
+pub use notification::{
+    About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,
+};
 pub use policy::{ChainStep, Department, Format, Parts, Policy, Rule};
 pub use repetition::{Meeting, Memory, Window};
 pub use shape::{Field, Kind, Pii, Shape, Stream};

@@ -102,7 +102,8 @@ pub struct Reason {
 /// What one department is told about one event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// The same for the same (source, event id, department), always: readers keep one of each.
+    /// The same for the same (source, event id, department), always: readers keep one of each. A correction
+    /// has another one ([`correction_id`]).
     pub id: Uuid,
     /// Who is told.
     pub department: Arc<str>,
@@ -158,4 +159,13 @@ pub fn notification_id(source: &str, id: &str, department: &str) -> Uuid {
         name.extend_from_slice(part.as_bytes());
     }
     Uuid::new_v5(&NAMESPACE, &name)
+}
+
+/// The id of a correction of the notification `first`: what a department is told when an operator has decided
+/// a conflict for the later telling of an event. `repaired` is the place of the record that lay in the dead
+/// letters, `topic/partition/offset`.
+///
+/// Readers keep one of each id, so under the first id the correction would reach nobody.
+pub fn correction_id(first: Uuid, repaired: &str) -> Uuid {
+    Uuid::new_v5(&first, repaired.as_bytes())
 }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{DECISIONS, UNROUTED};
-use crate::{dead_letter, decision_record};
+use crate::{dead_letter, decision_record, repair};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
@@ -67,7 +67,7 @@ impl Outputs {
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
-                    let pending = self.notification(notification, &envelope.event, &stamp)?;
+                    let pending = self.notification(notification, &stamp, envelope)?;
                     self.pending.push(pending);
                 }
             }
@@ -106,15 +106,19 @@ impl Outputs {
     fn notification(
         &self,
         notification: &Notification,
-        event: &Event,
         stamp: &Stamp,
+        envelope: &Envelope,
     ) -> Result<Pending, Rejection> {
         let Some((topic, format)) = self.departments.get(&notification.department) else {
             return Err(Rejection::new(Code::Panic, "a decision names a department that the policy lacks"));
         };
         let mut encoded = encode_notification(notification, stamp, *format)?;
         encoded.headers.push(self.version_header());
-        encoded.headers.extend(trace_headers(event));
+        if envelope.repairs.as_ref().is_some_and(|repair| repair.of_conflict) {
+            let corrected = repair::corrected(notification).to_string();
+            encoded.headers.push(("ce_corrects".into(), corrected.into_bytes()));
+        }
+        encoded.headers.extend(trace_headers(&envelope.event));
         let (headers, value) = (encoded.headers, encoded.value);
         Ok(Pending { topic: Arc::clone(topic), headers, value, carries_original: false })
     }
