@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::Value;
+use crate::{Content, Value};
 
 /// What a notification asks of its readers. Ordered: when several rules match, the most asking one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,10 +162,9 @@ pub fn notification_id(source: &str, id: &str, department: &str) -> Uuid {
 }
 
 /// The id of a correction of the notification `first`: what a department is told when an operator has decided
-/// a conflict for the later telling of an event. `repaired` is the place of the record that lay in the dead
-/// letters, `topic/partition/offset`.
+/// a conflict for another telling of an event. It is the same for the same telling, always.
 ///
 /// Readers keep one of each id, so under the first id the correction would reach nobody.
-pub fn correction_id(first: Uuid, repaired: &str) -> Uuid {
-    Uuid::new_v5(&first, repaired.as_bytes())
+pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
+    Uuid::new_v5(&first, telling.bytes())
 }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::held::HeldArgs;
 use crate::ingest::IngestArgs;
+use crate::letters::LettersArgs;
+use crate::resume::ResumeArgs;
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
 /// it, and measures how long the telling takes.
@@ -93,6 +96,12 @@ pub(crate) enum Command {
         /// A notification's id or an event's id
         id: String,
     },
+    /// Look at records that were rejected; replay them, repaired or as they came, or discard them
+    DeadLetters(LettersArgs),
+    /// Look at the records that wait behind a rejected one of their key; release or discard them
+    Held(HeldArgs),
+    /// Let a partition go on that stopped because too many of its records were rejected
+    Resume(ResumeArgs),
     /// Look at topics and create them; services never create topics by writing
     Topics {
         #[command(subcommand)]

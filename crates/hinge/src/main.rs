@@ -1,13 +1,17 @@
 //! The one binary: parses the command line, reads the settings, starts logging and hands over to a command.
 
 mod admin;
+mod by;
 mod cli;
 mod demo;
 mod exit;
 mod explain;
+mod held;
 mod ingest;
+mod letters;
 mod opening;
 mod policies;
+mod resume;
 mod run;
 mod settings;
 mod summary;
@@ -68,6 +72,9 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
             opening::apply_log_args(&mut settings, &log);
             why::why(&id, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
+        Command::DeadLetters(args) => letters::letters(&args, settings, format, out)?,
+        Command::Held(args) => held::held(&args, settings, format, out)?,
+        Command::Resume(args) => resume::resume(&args, settings, out)?,
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
         Command::Explain { code } => explain::explain(&code, out)?,

@@ -18,6 +18,13 @@ pub(crate) struct Envelope {
     pub(crate) repairs: Option<Repair>,
 }
 
+impl Envelope {
+    /// Whether an operator has decided that this is what its event tells, against an earlier telling.
+    pub(crate) fn corrects(&self) -> bool {
+        self.repairs.as_ref().is_some_and(|repair| repair.of_conflict)
+    }
+}
+
 /// Decodes a record, or says why it cannot be.
 pub(crate) fn envelope(record: &Record, catalogue: &Catalogue, clock: Clock) -> Result<Envelope, Rejection> {
     if let Headers::Unreadable(_) = &record.headers {

@@ -17,6 +17,7 @@ use crate::place::RecordPlace;
 use crate::pulse::Pulse;
 use crate::reading::{self, Marks};
 use crate::recollection::Apart;
+use crate::repair;
 use crate::topics::{HELD, HELD_KEYS};
 
 /// What is held.
@@ -163,8 +164,12 @@ impl Holding {
         self.is_to_be_held(record) && keys() >= self.settings.keys
     }
 
-    /// `record` was rejected: later ones of its key are held from here on, where that is wanted.
+    /// `record` was rejected: later ones of its key are held from here on, where that is wanted. Where it was to
+    /// repair the one that its key is held for, it takes that one's place.
     pub(crate) fn rejected(&mut self, record: &Record, code: Code) {
+        if repair::of(record).is_some_and(|repair| self.is_behind_of(record, &repair.place)) {
+            return self.goes_on_behind(record, code);
+        }
         if !self.is_to_be_held(record) {
             return;
         }

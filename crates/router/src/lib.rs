@@ -318,8 +318,8 @@ impl Router {
         let decided = self.settings.clock.instant(envelope.recorded, polled);
         let worked = catch_unwind(AssertUnwindSafe(|| {
             let mut decision = decide(&envelope.event, &policy, envelope.recorded);
-            if let Some(repair) = envelope.repairs.as_ref().filter(|repair| repair.of_conflict) {
-                repair::correct(&mut decision, repair);
+            if envelope.corrects() {
+                repair::correct(&mut decision, &envelope.event);
             }
             self.outputs.encode(record, envelope, &decision, decided)?;
             Ok(decision)

@@ -37,10 +37,8 @@ impl Router {
         let repaired = envelope.repairs.as_ref().map(|repair| &repair.place);
         if let Some(place) = repaired.filter(|place| self.holding.is_behind_of(record, place)) {
             let outcome = self.decide_one(record, envelope, polled)?;
-            match outcome {
-                Some(Outcome::Rejected(code)) => self.holding.goes_on_behind(record, code),
-                Some(_) => self.free_after_repair(record, place)?,
-                None => {}
+            if !matches!(outcome, None | Some(Outcome::Rejected(_))) {
+                self.free_after_repair(record, place)?;
             }
             return Ok(outcome);
         }

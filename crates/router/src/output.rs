@@ -114,7 +114,7 @@ impl Outputs {
         };
         let mut encoded = encode_notification(notification, stamp, *format)?;
         encoded.headers.push(self.version_header());
-        if envelope.repairs.as_ref().is_some_and(|repair| repair.of_conflict) {
+        if envelope.corrects() {
             let corrected = repair::corrected(notification).to_string();
             encoded.headers.push(("ce_corrects".into(), corrected.into_bytes()));
         }

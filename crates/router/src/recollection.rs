@@ -70,10 +70,9 @@ impl Recollection<'_> {
 /// How a record relates to those before it.
 pub(crate) fn meet(memory: &mut Memory, envelope: &Envelope, record: &Record) -> Meeting {
     let (identity, content) = (envelope.event.identity(), envelope.event.content());
-    match &envelope.repairs {
-        Some(repair) if repair.of_conflict => {
-            memory.take_over(identity, content, record.offset.0, envelope.recorded)
-        }
-        _ => memory.meet(identity, content, record.offset.0, envelope.recorded),
+    if envelope.corrects() {
+        memory.take_over(identity, content, record.offset.0, envelope.recorded)
+    } else {
+        memory.meet(identity, content, record.offset.0, envelope.recorded)
     }
 }

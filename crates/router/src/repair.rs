@@ -4,7 +4,7 @@
 //! `hinge dead-letters replay` writes both headers (`operator/letters.rs`); everything follows from them, so that
 //! the same input gives the same decision, whenever it is read.
 
-use hinge_domain::{Decision, Verdict, correction_id, notification_id};
+use hinge_domain::{Decision, Event, Verdict, correction_id, notification_id};
 use hinge_schema::Code;
 use hinge_stream::Record;
 use uuid::Uuid;
@@ -34,11 +34,11 @@ pub(crate) fn of(record: &Record) -> Option<Repair> {
 }
 
 /// Gives what is told after a decided conflict ids of its own: readers keep one of each id, and have the first.
-pub(crate) fn correct(decision: &mut Decision<'_>, repair: &Repair) {
+pub(crate) fn correct(decision: &mut Decision<'_>, event: &Event) {
     if let Verdict::Emitted(notifications) = &mut decision.verdict {
-        let place = repair.place.to_string();
+        let telling = event.content();
         for notification in notifications {
-            notification.id = correction_id(notification.id, &place);
+            notification.id = correction_id(notification.id, telling);
         }
     }
 }

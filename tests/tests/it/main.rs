@@ -5,8 +5,10 @@
 mod bad_records;
 mod broker;
 mod command_line;
+mod held;
 mod house;
 mod kill;
 mod readme;
 mod repetition;
 mod scenarios;
+mod stops;
