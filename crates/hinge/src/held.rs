@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hinge_router::operator::{self, Part};
-use hinge_router::{HeldKey, Wish, Wished};
+use hinge_router::operator;
+use hinge_router::{Held, HeldKey, Wish, Wished};
 use hinge_schema::Catalogue;
 use serde_json::json;
 
@@ -83,20 +83,18 @@ pub(crate) fn held(
         Action::Show { key, .. } => show(find(&keys, key)?, &opened, format, out),
         Action::Release { key, by, reason, .. } => {
             let asked = Asked { wish: Wish::Release, by, reason: reason.as_deref() };
-            asked.write(&find(&keys, key)?.0, &opened, out)
+            asked.write(&find(&keys, key)?.key, &opened, out)
         }
         Action::Discard { key, by, reason, .. } => {
             let asked = Asked { wish: Wish::Discard, by, reason: Some(reason) };
-            asked.write(&find(&keys, key)?.0, &opened, out)
+            asked.write(&find(&keys, key)?.key, &opened, out)
         }
     }
 }
 
-type Known = (HeldKey, Option<Wished>);
-
-fn find<'a>(keys: &'a [Known], asked: &str) -> Result<&'a Known> {
-    let exact = keys.iter().find(|(key, _)| key.name() == asked);
-    let alike: Vec<&Known> = keys.iter().filter(|(key, _)| key.key_text() == asked).collect();
+fn find<'a>(keys: &'a [Held], asked: &str) -> Result<&'a Held> {
+    let exact = keys.iter().find(|held| held.key.name() == asked);
+    let alike: Vec<&Held> = keys.iter().filter(|held| held.key.key_text() == asked).collect();
     match (exact, alike.as_slice()) {
         (Some(found), _) => Ok(found),
         (None, [found]) => Ok(*found),
@@ -105,7 +103,7 @@ fn find<'a>(keys: &'a [Known], asked: &str) -> Result<&'a Known> {
             Err(Coded::new("not-found", 1, message).into())
         }
         (None, several) => {
-            let names: Vec<String> = several.iter().map(|(key, _)| format!("`{}`", key.name())).collect();
+            let names: Vec<String> = several.iter().map(|held| format!("`{}`", held.key.name())).collect();
             let message = format!("`{asked}` is held in several places; give one of {}", names.join(", "));
             Err(Coded::new("not-found", 1, message).into())
         }
@@ -122,17 +120,17 @@ fn wish_text(wished: Option<&Wished>) -> String {
     })
 }
 
-fn list(keys: &[Known], format: Format, out: &mut dyn Write) -> Result<()> {
+fn list(keys: &[Held], format: Format, out: &mut dyn Write) -> Result<()> {
     match format {
         Format::Json => {
-            for (key, wished) in keys {
-                writeln!(out, "{}", document(key, wished.as_ref()))?;
+            for held in keys {
+                writeln!(out, "{}", document(held))?;
             }
         }
         Format::Text if keys.is_empty() => writeln!(out, "no key is held")?,
         Format::Text => {
             let mut table = table(&["key", "since", "behind", "code", "wished", "records"]);
-            for (key, wished) in keys {
+            for Held { key, wished } in keys {
                 table.add_row([
                     key.name(),
                     key.since.to_string(),
@@ -148,7 +146,7 @@ fn list(keys: &[Known], format: Format, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn document(key: &HeldKey, wished: Option<&Wished>) -> serde_json::Value {
+fn document(Held { key, wished }: &Held) -> serde_json::Value {
     json!({
         "name": key.name(),
         "topic": key.partition.topic.as_ref(),
@@ -162,9 +160,10 @@ fn document(key: &HeldKey, wished: Option<&Wished>) -> serde_json::Value {
     })
 }
 
-fn show((key, wished): &Known, opened: &Opened, format: Format, out: &mut dyn Write) -> Result<()> {
+fn show(held: &Held, opened: &Opened, format: Format, out: &mut dyn Write) -> Result<()> {
+    let Held { key, wished } = held;
     match format {
-        Format::Json => writeln!(out, "{}", document(key, wished.as_ref()))?,
+        Format::Json => writeln!(out, "{}", document(held))?,
         Format::Text => {
             writeln!(out, "{} is held since {}, {} records.", key.name(), key.since, key.records)?;
             writeln!(out, "The record {} was rejected with `{}`:", key.letter, key.code)?;
@@ -176,7 +175,7 @@ fn show((key, wished): &Known, opened: &Opened, format: Format, out: &mut dyn Wr
         }
     }
     let catalogue = Catalogue::builtin();
-    for record in operator::held_records(opened.log.reader()?.as_mut(), key, Part::ALL)? {
+    for record in operator::held_records(opened.log.reader()?.as_mut(), key)? {
         tail::write_record(&record, &catalogue, format, out)?;
     }
     Ok(())

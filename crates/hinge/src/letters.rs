@@ -109,8 +109,8 @@ pub(crate) fn letters(
         Action::Show { place, .. } => {
             let letter = find(&opened, place)?;
             match format {
-                Format::Json => writeln!(out, "{}", document(&letter, &state(&letter, &closed)))?,
-                Format::Text => in_words(&letter, &state(&letter, &closed), out)?,
+                Format::Json => writeln!(out, "{}", document(&letter, state(&letter, &closed).as_deref()))?,
+                Format::Text => in_words(&letter, state(&letter, &closed).as_deref(), out)?,
             }
             tail::write_record(&letter.record, &Catalogue::builtin(), format, out)
         }
@@ -168,7 +168,7 @@ impl Wanted<'_> {
                 return ControlFlow::Continue(());
             }
             shown += 1;
-            written = line(&letter, &state, format, out);
+            written = line(&letter, state.as_deref(), format, out);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         written?;
@@ -185,7 +185,7 @@ impl Wanted<'_> {
 }
 
 /// Of a letter, without what it holds: its body and headers may be personal.
-fn line(letter: &Letter, state: &Option<String>, format: Format, out: &mut dyn Write) -> Result<()> {
+fn line(letter: &Letter, state: Option<&str>, format: Format, out: &mut dyn Write) -> Result<()> {
     if format == Format::Json {
         writeln!(out, "{}", document(letter, state))?;
         return Ok(());
@@ -200,7 +200,7 @@ fn line(letter: &Letter, state: &Option<String>, format: Format, out: &mut dyn W
     Ok(())
 }
 
-fn in_words(letter: &Letter, state: &Option<String>, out: &mut dyn Write) -> Result<()> {
+fn in_words(letter: &Letter, state: Option<&str>, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "The record {} was rejected with `{}` at {}:", letter.place, letter.code, when(letter))?;
     writeln!(out, "{}.", letter.detail)?;
     writeln!(out, "The letter lies at {}; `hinge explain {}` tells more.", letter.lies_at, letter.code)?;
@@ -214,7 +214,7 @@ fn in_words(letter: &Letter, state: &Option<String>, out: &mut dyn Write) -> Res
     Ok(())
 }
 
-fn document(letter: &Letter, state: &Option<String>) -> serde_json::Value {
+fn document(letter: &Letter, state: Option<&str>) -> serde_json::Value {
     json!({
         "place": letter.place.to_string(),
         "lies_at": letter.lies_at.to_string(),

@@ -4,12 +4,16 @@
 //! The two never share a record, so that nobody overwrites what somebody else wrote a moment before. A wish
 //! names the dead letter that it saw; one for an earlier holding of the same key says nothing any more.
 
-use hinge_stream::{Offset, Record, TopicPartition};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use hinge_stream::{Error, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::place::{RecordPlace, parse_partition};
-use crate::reading::Marks;
+use crate::reading::{self, Marks};
+use crate::topics::HELD_KEYS;
 
 /// Longer keys are not held, in bytes: they are no keys but data gone astray.
 pub(crate) const LONGEST_KEY: usize = 4096;
@@ -35,6 +39,15 @@ pub struct HeldKey {
     pub until: Offset,
     /// .. and in `hinge.held` from here on, partition by partition.
     pub lies_from: Marks,
+}
+
+/// A held key, and what somebody wishes for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The key.
+    pub key: HeldKey,
+    /// What is wished and not carried out yet.
+    pub wished: Option<Wished>,
 }
 
 /// What shall become of held records.
@@ -147,6 +160,27 @@ pub(crate) fn entry(record: &Record) -> Option<Entry> {
         None => None,
     };
     Some(Entry::Wish(name.to_owned(), wished))
+}
+
+/// Reads all held keys by name with what is wished for them and not carried out yet, and where to read on.
+pub(crate) fn read_all(reader: &mut dyn Reader, beat: &mut dyn FnMut()) -> Result<(Vec<Held>, Marks), Error> {
+    let (mut keys, mut asked) = (BTreeMap::new(), BTreeMap::new());
+    let read_until = reading::read(reader, HELD_KEYS, &[], &mut |record| {
+        beat();
+        match entry(&record) {
+            Some(Entry::Held(name, Some(key))) => drop(keys.insert(name, key)),
+            Some(Entry::Held(name, None)) => drop(keys.remove(&name)),
+            Some(Entry::Wish(name, Some(wish))) => drop(asked.insert(name, wish)),
+            Some(Entry::Wish(name, None)) => drop(asked.remove(&name)),
+            None => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    let with_wish = keys.into_iter().map(|(name, key): (String, HeldKey)| {
+        let wished = asked.remove(&name).filter(|wish: &Wished| wish.letter == key.letter.to_string());
+        Held { key, wished }
+    });
+    Ok((with_wish.collect(), read_until))
 }
 
 /// The record's key for the state of a key, by its name.

@@ -11,7 +11,7 @@ use hinge_stream::{Outgoing, Positions, Reader, Record, Session, TopicPartition}
 
 use crate::clock::wall;
 use crate::error::Error;
-use crate::held_key::{self, Entry, HeldKey, LONGEST_KEY, Wished, name};
+use crate::held_key::{self, Entry, Held, HeldKey, LONGEST_KEY, Wished, name};
 use crate::held_record;
 use crate::place::RecordPlace;
 use crate::pulse::Pulse;
@@ -36,13 +36,6 @@ impl Default for HoldSettings {
     fn default() -> Self {
         Self { topics: HashSet::new(), keys: 1_000, records: 1_000 }
     }
-}
-
-/// A key that is held, and what somebody wishes for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) key: HeldKey,
-    pub(crate) wished: Option<Wished>,
 }
 
 /// The held keys of the partitions that are ours.
@@ -73,27 +66,16 @@ impl Holding {
         apart: &mut Apart,
     ) -> Result<(), Error> {
         self.let_go();
-        let (mut states, mut wishes) = (HashMap::new(), HashMap::new());
-        self.read_until = reading::read(reader, HELD_KEYS, &[], &mut |record| {
-            pulse.beat();
-            match held_key::entry(&record) {
-                Some(Entry::Held(name, Some(key))) => drop(states.insert(name, key)),
-                Some(Entry::Held(name, None)) => drop(states.remove(&name)),
-                Some(Entry::Wish(name, Some(wished))) => drop(wishes.insert(name, wished)),
-                Some(Entry::Wish(name, None)) => drop(wishes.remove(&name)),
-                None => {}
-            }
-            ControlFlow::Continue(())
-        })?;
+        let (keys, read_until) = held_key::read_all(reader, &mut || pulse.beat())?;
+        self.read_until = read_until;
         self.held_ends = reading::ends(reader, HELD)?;
         let mut from = self.held_ends.clone();
-        for (name, key) in states.into_iter().filter(|(_, key)| given.contains_key(&key.partition)) {
-            for (lowest, own) in from.iter_mut().zip(&key.lies_from) {
+        for held in keys.into_iter().filter(|held| given.contains_key(&held.key.partition)) {
+            for (lowest, own) in from.iter_mut().zip(&held.key.lies_from) {
                 *lowest = (*lowest).min(*own);
             }
-            let wished = wishes.remove(&name).filter(|wished| wished.letter == key.letter.to_string());
-            let (place, bytes) = (key.partition.clone(), key.key.clone());
-            self.held.entry(place).or_default().insert(bytes, Held { key, wished });
+            let (place, bytes) = (held.key.partition.clone(), held.key.key.clone());
+            self.held.entry(place).or_default().insert(bytes, held);
         }
         if !self.is_empty() {
             self.set_apart(reader, &from, pulse, apart)?;
@@ -216,6 +198,11 @@ impl Holding {
             held.key.records = held.key.records.saturating_sub(1);
             held.key.from = record.offset.next();
         });
+    }
+
+    /// All up to `record` have met their end, and the next ones lie in `hinge.held` from here on.
+    pub(crate) fn lies_from(&mut self, record: &Record, marks: Marks) {
+        self.change(record, |held| held.key.lies_from = marks);
     }
 
     /// `record` itself was rejected, released or as a repair: its key is held behind it from now on, and

@@ -46,7 +46,7 @@ use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session
 
 pub use clock::Clock;
 pub use error::Error;
-pub use held_key::{HeldKey, Wish, Wished};
+pub use held_key::{Held, HeldKey, Wish, Wished};
 pub use holding::HoldSettings;
 pub use lag::GroupLagBoard;
 pub use metrics::Metrics;

@@ -97,7 +97,7 @@ impl Router {
     fn carry_out(&mut self, key: &HeldKey, wished: &Wished) -> Result<(), Error> {
         self.commit()?;
         let part = Part { records: self.settings.limits.records, bytes: self.settings.limits.bytes };
-        let records = operator::held_records(self.reader.as_mut(), key, part)?;
+        let (records, reached) = operator::first_held(self.reader.as_mut(), key, part)?;
         let polled = Instant::now();
         self.begin()?;
         let mut rejected = None;
@@ -124,11 +124,13 @@ impl Router {
                     "held records are gone from hinge.held: find out who emptied it, and write them to the input again");
             }
             self.holding.end(&key.partition, &key.key);
+        } else if let Some(last) = records.last() {
+            self.holding.lies_from(last, reached);
         }
         self.commit()?;
         tracing::info!(topic = %key.partition.topic, partition = key.partition.partition, letter = %key.letter,
             records = records.len(), wish = ?wished.wish, by = wished.by, "held records carried on as wished");
-        self.holding.move_on(self.reader.as_mut())
+        if left == 0 { self.holding.move_on(self.reader.as_mut()) } else { Ok(()) }
     }
 
     /// A held record is decided, as if it came now, at its own place.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hinge_domain::{Event, notification_id};
-use hinge_router::operator::{self, By, Part};
+use hinge_router::operator::{self, By};
 use hinge_router::{DEAD_LETTERS, Filtered, HeldKey, Outcome, Summary, Wish};
 use hinge_schema::{Code, Encoding};
 use hinge_tests::invented::{at, event, event_with, input};
@@ -54,7 +54,7 @@ fn held_keys(world: &World) -> Vec<HeldKey> {
     let keys = operator::held_keys(world.log().reader().unwrap().as_mut()).unwrap();
     // Worlds on one broker share the topic.
     let ours = |key: &HeldKey| key.partition.topic.as_ref() == world.input();
-    keys.into_iter().map(|(key, _)| key).filter(ours).collect()
+    keys.into_iter().map(|held| held.key).filter(ours).collect()
 }
 
 fn wish(world: &World, key: &str, wish: Wish) {
@@ -105,7 +105,7 @@ fn what_comes_behind_a_rejected_record_waits_across_restarts_and_is_released_in_
         assert!(told(world, "warehouse", "A-1").is_empty());
         let keys = held_keys(world);
         assert_eq!((keys.len(), keys[0].records, keys[0].code.as_str()), (1, 4, "json-invalid"));
-        let records = operator::held_records(world.log().reader().unwrap().as_mut(), &keys[0], Part::ALL);
+        let records = operator::held_records(world.log().reader().unwrap().as_mut(), &keys[0]);
         assert_eq!(records.unwrap()[0].value, good(world, "order.changed", "A-1").value, "as it came");
 
         wish(world, "A-1", Wish::Release);

@@ -4,6 +4,7 @@
 
 mod bad_records;
 mod broker;
+mod by_hand;
 mod command_line;
 mod held;
 mod house;

@@ -144,7 +144,7 @@ fn a_partition_stops_before_more_of_its_keys_are_held_than_may_be() {
 fn release_all(world: &World) {
     let keys = operator::held_keys(world.log().reader().unwrap().as_mut()).unwrap();
     let mut appender = world.log().appender().unwrap();
-    for (key, _) in keys.iter().filter(|(key, _)| key.partition.topic.as_ref() == world.input()) {
-        operator::wish(appender.as_mut(), key, Wish::Release, &EDITOR).unwrap();
+    for held in keys.iter().filter(|held| held.key.partition.topic.as_ref() == world.input()) {
+        operator::wish(appender.as_mut(), &held.key, Wish::Release, &EDITOR).unwrap();
     }
 }

@@ -9,7 +9,8 @@ mod held;
 mod interventions;
 mod letters;
 
-pub use held::{Part, held_keys, held_records, wish};
+pub(crate) use held::{Part, first_held};
+pub use held::{held_keys, held_records, wish};
 pub use interventions::{By, Closed, Closing, close, closings, resume};
 pub(crate) use interventions::{interventions_end, resumes};
 pub use letters::{Letter, Replay, each_letter, replay};
