@@ -1,3 +1,5 @@
+//! When a partition stops and when it does not, record by record.
+
 use hinge_stream::{Headers, Timestamp};
 use proptest::prelude::*;
 
