@@ -11,11 +11,12 @@ use hinge_domain::{Decision, Event, Format, Notification, Policy, Verdict};
 use hinge_schema::{Code, Rejection, Stamp, Stamped, notification_headers, write_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{DECISIONS, UNROUTED};
-use crate::{dead_letter, decision_record};
+use crate::{dead_letter, decision_record, repair};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
@@ -93,7 +94,7 @@ impl Outputs {
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
-                    self.notification(notification, &envelope.event, &stamped)?;
+                    self.notification(notification, envelope, &stamped)?;
                 }
             }
             Verdict::Unrouted => {
@@ -136,7 +137,7 @@ impl Outputs {
     fn notification(
         &mut self,
         notification: &Notification,
-        event: &Event,
+        envelope: &Envelope,
         stamped: &Stamped<'_>,
     ) -> Result<(), Rejection> {
         let Some((topic, format)) = self.departments.get(&notification.department) else {
@@ -147,7 +148,12 @@ impl Outputs {
             notification_headers(notification, stamped, format, &mut |name, value| {
                 buffers.header(name, value);
             });
-            trace_headers(event, buffers);
+            if envelope.corrects() {
+                let corrected = repair::corrected(notification);
+                let mut text = Uuid::encode_buffer();
+                buffers.header("ce_corrects", corrected.hyphenated().encode_lower(&mut text).as_bytes());
+            }
+            trace_headers(&envelope.event, buffers);
         });
         let start = self.buffers.bytes.len();
         write_notification(notification, stamped, format, &mut self.buffers.bytes)?;

@@ -5,13 +5,16 @@
 mod allocations;
 mod bad_records;
 mod broker;
+mod by_hand;
 mod command_line;
 mod corpus;
 mod framing;
+mod held;
 mod house;
 mod kill;
 mod readme;
 mod repetition;
 mod replay;
 mod scenarios;
+mod stops;
 mod why;
