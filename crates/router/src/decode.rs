@@ -6,6 +6,7 @@ use hinge_stream::{Headers, Record};
 use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::repair::{self, Repair};
 
 /// A decoded record.
 pub(crate) struct Envelope {
@@ -13,6 +14,15 @@ pub(crate) struct Envelope {
     pub(crate) event: Event,
     /// When it came in: the `recordedtime` attribute, else the log's timestamp, else when it occurred.
     pub(crate) recorded: Timestamp,
+    /// Which rejected record this one repairs, if it does.
+    pub(crate) repairs: Option<Repair>,
+}
+
+impl Envelope {
+    /// Whether an operator has decided that this is what its event tells, against an earlier telling.
+    pub(crate) fn corrects(&self) -> bool {
+        self.repairs.as_ref().is_some_and(|repair| repair.of_conflict)
+    }
 }
 
 /// Decodes a record, or says why it cannot be.
@@ -28,7 +38,7 @@ pub(crate) fn envelope(record: &Record, catalogue: &Catalogue, clock: Clock) -> 
     }
     let logged = record.timestamp.millis().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let recorded = decoded.recorded.or(logged).unwrap_or(decoded.event.occurred);
-    Ok(Envelope { event: decoded.event, recorded })
+    Ok(Envelope { event: decoded.event, recorded, repairs: repair::of(record) })
 }
 
 /// What is said of a record on which Hinge itself failed.

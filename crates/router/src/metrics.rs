@@ -1,12 +1,17 @@
 //! What the router tells Prometheus. Everything is counted after the commit, never before.
 
+use std::collections::BTreeMap;
+
 use hinge_domain::Policy;
+use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::ROLE;
+use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
+use crate::stops::StopReason;
 
 /// The hops of a notification that the router sees, from the instant in the first half of the name to
 /// that in the second.
@@ -48,6 +53,7 @@ pub struct Metrics {
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
     rollbacks: IntCounter,
+    held: HeldMetrics,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -97,6 +103,7 @@ impl Metrics {
                 "hinge_router_transactions_rolled_back_total",
                 "Transactions that were rolled back; their records were decided again.",
             )?,
+            held: HeldMetrics::register(registry)?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -121,6 +128,7 @@ impl Metrics {
                 self.records.with_label_values(&[ROLE, topic, outcome.name(), outcome.reason()]);
             }
         }
+        self.held.start_at_zero(topics);
         for hop in HOPS {
             self.lag_clamped.with_label_values(&[hop]);
         }
@@ -128,6 +136,26 @@ impl Metrics {
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
         }
+    }
+
+    /// A partition is ours: it goes on, whatever was before.
+    pub(crate) fn taken_up(&self, place: &TopicPartition) {
+        self.held.stopped(place, None);
+    }
+
+    /// A partition is somebody else's.
+    pub(crate) fn let_go(&self, place: &TopicPartition) {
+        self.held.let_go(place);
+    }
+
+    /// A partition stands still for this reason, or (`None`) goes on.
+    pub(crate) fn stopped(&self, place: &TopicPartition, reason: Option<StopReason>) {
+        self.held.stopped(place, reason);
+    }
+
+    /// So many keys and records are held, by topic; in all other topics none.
+    pub(crate) fn held(&self, by_topic: &BTreeMap<&str, (usize, usize)>) {
+        self.held.held(by_topic);
     }
 
     pub(crate) fn rolled_back(&self) {
@@ -143,6 +171,7 @@ impl Metrics {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
         self.unrendered.inc_by(tally.unrendered);
+        self.held.released(&tally.released);
         for told in &tally.told {
             if told.history {
                 self.lag_left_out.with_label_values(&["history"]).inc();

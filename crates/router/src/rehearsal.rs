@@ -17,6 +17,7 @@ use crate::decode::{self, Envelope};
 use crate::outcome::{Filtered, Outcome};
 use crate::output::Outputs;
 use crate::recollection::meet;
+use crate::repair;
 
 /// A record that was read: its event, and when it was recorded.
 pub struct Reading(Envelope);
@@ -96,7 +97,10 @@ impl Decider {
         let Self { policy, outputs } = self;
         let Reading(envelope) = reading;
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            let decision = decide(&envelope.event, policy, envelope.recorded);
+            let mut decision = decide(&envelope.event, policy, envelope.recorded);
+            if envelope.corrects() {
+                repair::correct(&mut decision, &envelope.event);
+            }
             outputs.encode(record, envelope, &decision, envelope.recorded)?;
             Ok(match decision.verdict {
                 Verdict::Emitted(_) => Outcome::Emitted,

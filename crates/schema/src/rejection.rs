@@ -42,11 +42,13 @@ pub enum Code {
     OutputTooLarge,
     /// Deciding on the record failed by a defect of Hinge; given by the router.
     Panic,
+    /// It was held behind a rejected record, and an operator discarded it; given by the router.
+    Discarded,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -65,6 +67,7 @@ impl Code {
         Self::Conflict,
         Self::OutputTooLarge,
         Self::Panic,
+        Self::Discarded,
     ];
 
     /// The stable text, such as `avro-truncated`.
@@ -88,6 +91,7 @@ impl Code {
             Self::Conflict => "conflict",
             Self::OutputTooLarge => "output-too-large",
             Self::Panic => "panic",
+            Self::Discarded => "discarded",
         }
     }
 }

@@ -136,6 +136,8 @@ impl Stage<'_> {
             settings: hinge_router::Settings {
                 limits: self.settings.limits(),
                 windows: self.settings.windows(),
+                hold: self.settings.hold(),
+                stops: self.settings.stops(),
                 clock: Clock::FollowsEvents,
                 drain,
             },

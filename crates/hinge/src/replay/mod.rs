@@ -26,6 +26,7 @@ use hinge_schema::Catalogue;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use crate::cli::{Format, LogArgs};
+use crate::confluent;
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
@@ -107,7 +108,7 @@ pub(crate) fn replay(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     opening::apply_log_args(&mut settings, &args.log);
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let question = Question {
         topics: topics(&args.topic, &settings)?,
         from: match args.start_at.as_str() {
@@ -150,7 +151,7 @@ pub(crate) fn plan(
     if let Some(against) = &args.against {
         opening::apply_log_args(&mut settings, &log_named(against));
     }
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let question = Question {
         topics: settings.input_topics(),
         from: args

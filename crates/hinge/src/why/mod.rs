@@ -2,7 +2,7 @@
 //!
 //! * [`trail`]: what the log has on an event;
 //! * [`words`]: what is said of it;
-//! * [`why_not`]: the event decided once more, rule by rule, for one department; [`proof`] puts that into words.
+//! * [`mod@why_not`]: the event decided once more, rule by rule, for one department; [`proof`] puts that into words.
 
 mod proof;
 mod trail;
@@ -15,7 +15,6 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use hinge_router::Reading;
-use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Format, LogArgs};
@@ -76,7 +75,7 @@ pub(crate) fn why(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut trail = Trail { reader: opened.log.reader()?, settings, catalogue: Catalogue::builtin() };
+    let mut trail = Trail::of(opened.log.as_ref(), settings)?;
     let asked = match &args.second {
         Some(id) => Asked { source: Some(&args.first), name: id },
         None => Asked { source: None, name: &args.first },

@@ -7,9 +7,10 @@ use std::collections::HashSet;
 use anyhow::Result;
 use hinge_router::{Clock, DEAD_LETTERS, DECISIONS, Reading, Rehearsal};
 use hinge_schema::Catalogue;
-use hinge_stream::{Offset, Reader, Record, TopicPartition};
+use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
 
+use crate::confluent;
 use crate::settings::Settings;
 use crate::tail::{read_all, read_one, read_partition};
 
@@ -100,6 +101,13 @@ pub(super) struct Trail<'a> {
     pub(super) reader: Box<dyn Reader>,
     pub(super) settings: &'a Settings,
     pub(super) catalogue: Catalogue,
+}
+
+impl<'a> Trail<'a> {
+    /// A trail through this log, with the catalogue that a router of these settings reads it by.
+    pub(super) fn of(log: &dyn Log, settings: &'a Settings) -> Result<Self> {
+        Ok(Self { reader: log.reader()?, settings, catalogue: confluent::catalogue(settings)? })
+    }
 }
 
 impl Trail<'_> {
