@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hinge_schema::{Catalogue, Code};
+use hinge_schema::{Catalogue, Code, ForeignSchema, SchemaId};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use toml::Table;
@@ -128,6 +128,17 @@ struct Cuts {
 struct Followed {
     sample: String,
     by: Vec<String>,
+}
+
+/// The catalogue that records are put before: the one of the program, and ids of a schema registry.
+pub(super) fn catalogue() -> Catalogue {
+    let builtin = Catalogue::builtin();
+    let text = |event_type: &str| builtin.schema_texts(event_type).unwrap()[0].to_owned();
+    let own = std::fs::read_to_string(super::corpus().join("avro/producer.avsc")).unwrap();
+    let guid = "6f1c3c4e-0b1d-5c52-9f3e-2f6a4f9b7c10";
+    let ids = [("17", text("order.placed")), (guid, text("order.placed")), ("18", text("delivery.delayed")), ("19", own)];
+    let schemas = ids.map(|(id, text)| (id.parse::<SchemaId>().unwrap(), ForeignSchema::parse(&text).unwrap()));
+    builtin.with_confluent(schemas).unwrap()
 }
 
 /// All cases of a folder.
