@@ -9,6 +9,7 @@
 //!    *unknown*, and a rule that reads it does not match.
 //! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
 //!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//!    Inside a department an [`Audience`] says whom it is for: the [`People`] whom the rules' [`Segment`]s choose.
 //! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
 //!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
 //!    told about an order is the later one, in whatever order they arrive.
@@ -18,6 +19,7 @@
 //! Not here: bytes and formats (`hinge-schema`), files of a policy (`hinge-policy`), logs and transactions
 //! (`hinge-stream`), and the loop that joins them (`hinge-router`). Time is an argument.
 
+mod audience;
 mod decide;
 mod event;
 mod expression;
@@ -30,6 +32,9 @@ mod stamp;
 mod template;
 mod value;
 
+pub use audience::{
+    Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot,
+};
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};

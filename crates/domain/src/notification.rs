@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::Value;
+use crate::{Audience, Value};
 
 /// What a notification asks of its readers. Ordered: when several rules match, the most asking one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +128,8 @@ pub struct Notification {
     pub missing: Vec<Arc<str>>,
     /// Whether the event is history: nothing to interrupt anybody for.
     pub history: bool,
+    /// Whom of the department it is for; `None` where the policy knows nobody there.
+    pub audience: Option<Arc<Audience>>,
 }
 
 impl Notification {

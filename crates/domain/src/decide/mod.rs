@@ -148,6 +148,7 @@ fn notifications(
         occurred: event.occurred,
     });
     let context = LazyCell::new(|| TemplateContext::of(event));
+    let mut audiences = policy.people.question(event);
     let mut told = Vec::new();
     for (position, department) in policy.departments.iter().enumerate() {
         let rules: Vec<&Rule> = decision
@@ -177,6 +178,7 @@ fn notifications(
             facts,
             missing,
             history: decision.history,
+            audience: audiences.audience(position, &rules),
         });
     }
     told

@@ -5,6 +5,7 @@
 
 mod convert;
 mod functions;
+mod logic;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +14,8 @@ use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
+
+pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 
 /// The language of this crate: CEL's standard library and our [`functions`].
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -118,9 +121,16 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
         match self.program.execute(&scope.context) {
             Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
-            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
-            Err(error) => Err(Unknown::Failed(functions::reason(&error))),
+            Err(error) => Err(unknown(&error)),
         }
+    }
+}
+
+/// Why there is no result.
+fn unknown(error: &ExecutionError) -> Unknown {
+    match error {
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        error => Unknown::Failed(functions::reason(error)),
     }
 }
 
