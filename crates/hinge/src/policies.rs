@@ -31,15 +31,16 @@ pub(crate) fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> R
         Ok(loaded) => {
             let policy = &loaded.policy;
             let (departments, rules) = (policy.departments.len(), policy.rules.len());
+            let people = policy.people.len();
             match format {
                 Format::Json => writeln!(
                     out,
                     "{}",
-                    json!({"name": loaded.name, "version": policy.version.as_ref(), "departments": departments, "rules": rules})
+                    json!({"name": loaded.name, "version": policy.version.as_ref(), "departments": departments, "rules": rules, "people": people})
                 )?,
                 Format::Text => writeln!(
                     out,
-                    "{}: {departments} departments, {rules} rules, version {}: nothing to object to",
+                    "{}: {departments} departments, {people} people, {rules} rules, version {}: nothing to object to",
                     loaded.name, policy.version
                 )?,
             }

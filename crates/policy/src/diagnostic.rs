@@ -41,6 +41,7 @@ impl Diagnostic {
         "catalogue-version",
         "policy-empty",
         "mapping-invalid",
+        "people-invalid",
     ];
 }
 
@@ -105,6 +106,11 @@ impl Place {
     /// Line and column, from 1.
     pub(crate) fn at(line: usize, column: usize) -> Self {
         Self { line, column }
+    }
+
+    /// The line, from 1.
+    pub(crate) fn line(self) -> usize {
+        self.line
     }
 
     /// This place moved by a place (from 1, 1) within a text that starts here.

@@ -3,6 +3,7 @@
 //! ```text
 //! policy.yaml        name, catalogue version, event types of which nobody wants to be told
 //! departments.yaml   who can be told, in which format
+//! people.yaml, *.csv who works in the departments; may be missing
 //! chain.yaml         the steps of the chain and their event types
 //! routes/*.yaml      who is told what, when
 //! templates/*.md     the words
@@ -12,11 +13,13 @@
 //! line, column and what to do. Deciding is the business of `hinge-domain`; publishing and running a
 //! policy that of the services.
 
+mod audience;
 mod diagnostic;
 mod directory;
 mod load;
 mod manifest;
 mod mapping;
+mod people;
 mod routes;
 mod starter;
 mod templates;

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use hinge_domain::{Parts, Policy};
+use hinge_domain::{Department, Parts, Policy};
 use hinge_schema::Catalogue;
 
 use crate::diagnostic::{Diagnostic, Place, Problems};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
-use crate::{manifest, routes, templates};
+use crate::{manifest, people, routes, templates};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -52,7 +52,14 @@ fn check(
     let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
         return Err(Problems(problems));
     };
-    let known = Known { catalogue, departments: &departments, templates: &templates };
+    let before = problems.len();
+    let people = people::people(&directory, &departments, &mut problems);
+    // Of people who could not be read nobody is missed a second time.
+    let unread = problems.len() > before;
+    let works_in = |it: &Department| people.iter().any(|person| person.department == it.name);
+    let staffed: Vec<bool> = departments.iter().map(|it| unread || works_in(it)).collect();
+    let known =
+        Known { catalogue, departments: &departments, templates: &templates, staffed: &staffed };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {
@@ -65,6 +72,7 @@ fn check(
         rules,
         templates,
         ignored: manifest.ignored,
+        people,
     });
     // A rule that could not be read would be missed here a second time.
     if problems.is_empty() {

@@ -10,6 +10,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
+use crate::audience;
 use crate::diagnostic::{Page, Place};
 use crate::manifest::{known_event_type, valid_name};
 
@@ -27,6 +28,7 @@ struct RouteEntry {
     on: Spanned<OneOrMany>,
     when: Option<Spanned<String>>,
     to: Spanned<OneOrMany>,
+    audience: Option<Spanned<String>>,
     #[serde(default)]
     kind: KindName,
     #[serde(default)]
@@ -104,6 +106,8 @@ pub(crate) struct Known<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) departments: &'a [Department],
     pub(crate) templates: &'a Templates,
+    /// For each department whether somebody is known there.
+    pub(crate) staffed: &'a [bool],
 }
 
 /// Rule ids seen so far, with the file that has them.
@@ -139,10 +143,12 @@ fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry
         check_template(page, known, &event_types, template);
     }
     let to = departments(page, known, entry.to);
+    let audience = entry.audience.and_then(|it| audience::audience(page, known, &event_types, &to, &it));
     Rule {
         id: entry.id.value.into(),
         owner: entry.owner.value.into(),
         to,
+        audience,
         event_types,
         when,
         ask: match entry.kind {
@@ -244,7 +250,7 @@ fn check_template(
 }
 
 /// Notes what is read and can never be there: it must be a fact of at least one of the rule's event types.
-fn check_read(
+pub(crate) fn check_read(
     page: &mut Page<'_>,
     known: &Known<'_>,
     event_types: &[Arc<str>],

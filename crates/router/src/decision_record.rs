@@ -67,6 +67,15 @@ struct Told<'a> {
     ask: &'static str,
     rules: Vec<&'a str>,
     missing: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<Chosen<'a>>,
+}
+
+/// Whom of the department it is for; who they are is kept under the hash.
+#[derive(Serialize)]
+struct Chosen<'a> {
+    hash: &'a str,
+    size: usize,
 }
 
 /// The values that a condition read, as one object.
@@ -129,6 +138,10 @@ pub(crate) fn encode(
         ask: told.ask.name(),
         rules: told.reasons.iter().map(|reason| reason.rule.as_ref()).collect(),
         missing: told.missing.iter().map(AsRef::as_ref).collect(),
+        audience: told
+            .audience
+            .as_deref()
+            .map(|audience| Chosen { hash: audience.hash(), size: audience.size() }),
     });
     serde_json::to_vec(&DecisionRecord {
         event: About {

@@ -12,6 +12,7 @@
 //! only then. What is decided is the domain's business ([`hinge_domain::decide`]), what bytes mean the
 //! schema crate's, how records travel the stream crate's; here they meet.
 
+mod audiences;
 mod clock;
 mod dead_letter;
 mod decision_record;
@@ -41,7 +42,7 @@ pub use metrics::Metrics;
 pub use outcome::{Filtered, Outcome, Summary};
 pub use output::LARGEST_RECORD;
 pub use pulse::Pulse;
-pub use topics::{DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
+pub use topics::{AUDIENCES, DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
 
 use decode::Envelope;
 use outcome::Tally;
@@ -163,6 +164,9 @@ impl Router {
 
     /// Partitions are ours: reads back what was met in them, so that a restart changes nothing.
     fn take_up(&mut self, positions: &Positions) -> Result<(), Error> {
+        if !self.policy.people.is_empty() {
+            self.outputs.published.read_back(self.reader.as_mut(), &self.pulse)?;
+        }
         let rejected = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
         let recollection = Recollection {
             catalogue: &self.catalogue,
@@ -191,6 +195,7 @@ impl Router {
             tracing::info!(topic = %place.topic, partition = place.partition, "partition let go");
         }
         self.memories.clear();
+        self.outputs.published.forget();
         self.tally = Tally::default();
         self.reached.clear();
         self.waiting_since = None;
@@ -296,12 +301,14 @@ impl Router {
             Committed::Done => {
                 self.rollbacks = 0;
                 self.memories.values_mut().for_each(Memory::keep);
+                self.metrics.audiences_published(self.outputs.published.keep());
                 self.metrics.publish(&tally, clock::wall());
                 self.summary.add(&tally);
             }
             Committed::RolledBack => {
                 self.rollbacks += 1;
                 self.memories.values_mut().for_each(Memory::forget);
+                self.outputs.published.forget();
                 self.metrics.rolled_back();
                 tracing::warn!(
                     in_a_row = self.rollbacks,

@@ -1,4 +1,4 @@
-//! What one event leaves behind: notifications, its decision record, or its copy among the unrouted.
+//! What one event leaves behind: notifications and their audiences, its decision record, or its copy among the unrouted.
 //!
 //! Everything about one event is encoded before anything of it is sent, so that what is too large to be
 //! written is found while the record can still go to the dead letters as a whole.
@@ -12,10 +12,11 @@ use hinge_schema::{Code, Rejection, Stamp, encode_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
 
+use crate::audiences::Published;
 use crate::decode::Envelope;
 use crate::error::Error;
-use crate::topics::{DECISIONS, UNROUTED};
-use crate::{dead_letter, decision_record};
+use crate::topics::{AUDIENCES, DECISIONS, UNROUTED};
+use crate::{audiences, dead_letter, decision_record};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
@@ -27,28 +28,37 @@ struct Pending {
     headers: Vec<OwnedHeader>,
     value: Vec<u8>,
     carries_original: bool,
+    /// The hash of the audience that it is; its key then.
+    audience: Option<Arc<str>>,
 }
 
 /// The outputs of one event at a time; its buffers are used again.
 pub(crate) struct Outputs {
+    policy: Arc<Policy>,
     policy_version: Arc<str>,
     departments: HashMap<Arc<str>, (Arc<str>, Format)>,
     decisions: Arc<str>,
     unrouted: Arc<str>,
+    audiences: Arc<str>,
+    /// Which audiences are in the log.
+    pub(crate) published: Published,
     pending: Vec<Pending>,
 }
 
 impl Outputs {
-    pub(crate) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(policy: &Arc<Policy>) -> Self {
         let departments = policy.departments.iter().map(|department| {
             let topic = Arc::from(Policy::topic_of(&department.name));
             (Arc::clone(&department.name), (topic, department.format))
         });
         Self {
+            policy: Arc::clone(policy),
             policy_version: Arc::clone(&policy.version),
             departments: departments.collect(),
             decisions: DECISIONS.into(),
             unrouted: UNROUTED.into(),
+            audiences: AUDIENCES.into(),
+            published: Published::default(),
             pending: Vec::new(),
         }
     }
@@ -67,6 +77,7 @@ impl Outputs {
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
+                    self.audience(notification, &envelope.event)?;
                     let pending = self.notification(notification, &envelope.event, &stamp)?;
                     self.pending.push(pending);
                 }
@@ -76,6 +87,7 @@ impl Outputs {
                 headers: vec![self.version_header()],
                 value: Vec::new(),
                 carries_original: true,
+                audience: None,
             }),
             Verdict::Ignored(_) => {}
         }
@@ -87,6 +99,7 @@ impl Outputs {
             headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],
             value: decision,
             carries_original: false,
+            audience: None,
         });
         let key = envelope.event.correlation_id.len();
         let size = |pending: &Pending| key + pending.size(record);
@@ -103,6 +116,27 @@ impl Outputs {
         }
     }
 
+    /// Keeps the audience of a notification, unless that was done before.
+    fn audience(&mut self, notification: &Notification, event: &Event) -> Result<(), Rejection> {
+        let Some(audience) = &notification.audience else { return Ok(()) };
+        let hash = audience.hash();
+        if !self.published.lacks(hash) {
+            return Ok(());
+        }
+        let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };
+        let value = audiences::encode(&snapshot).map_err(|error| {
+            Rejection::new(Code::Panic, format!("its audience cannot be written: {error}"))
+        })?;
+        self.pending.push(Pending {
+            topic: Arc::clone(&self.audiences),
+            headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],
+            value,
+            carries_original: false,
+            audience: Some(Arc::clone(hash)),
+        });
+        Ok(())
+    }
+
     fn notification(
         &self,
         notification: &Notification,
@@ -116,14 +150,14 @@ impl Outputs {
         encoded.headers.push(self.version_header());
         encoded.headers.extend(trace_headers(event));
         let (headers, value) = (encoded.headers, encoded.value);
-        Ok(Pending { topic: Arc::clone(topic), headers, value, carries_original: false })
+        Ok(Pending { topic: Arc::clone(topic), headers, value, carries_original: false, audience: None })
     }
 
     fn version_header(&self) -> OwnedHeader {
         ("hinge-policy-version".into(), self.policy_version.as_bytes().to_vec())
     }
 
-    /// Sends what was encoded last, keyed by the correlation id.
+    /// Sends what was encoded last, keyed by the correlation id (an audience by its hash).
     pub(crate) fn send(
         &mut self,
         session: &mut dyn Session,
@@ -134,14 +168,18 @@ impl Outputs {
         for pending in &self.pending {
             headers.clear();
             headers.extend(pending.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())));
+            let key = pending.audience.as_deref().unwrap_or(&envelope.event.correlation_id);
             session.send(&Outgoing {
                 topic: &pending.topic,
-                key: Some(envelope.event.correlation_id.as_bytes()),
+                key: Some(key.as_bytes()),
                 value: if pending.carries_original { record.value.as_deref() } else { Some(&pending.value) },
                 headers: &headers,
                 carried: pending.carries_original.then_some(&record.headers),
                 timestamp: None,
             })?;
+            if let Some(hash) = &pending.audience {
+                self.published.sent(Arc::clone(hash));
+            }
         }
         Ok(())
     }

@@ -9,6 +9,9 @@ pub const DEAD_LETTERS: &str = "hinge.dead-letters";
 /// One record per event: what was decided, and why.
 pub const DECISIONS: &str = "hinge.decisions";
 
+/// Who was chosen, by the hash of the audience; compacted.
+pub const AUDIENCES: &str = "hinge.audiences";
+
 /// Events that no rule matched.
 pub const UNROUTED: &str = "hinge.unrouted";
 
@@ -30,5 +33,7 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
         .departments
         .iter()
         .map(|department| spec(Policy::topic_of(&department.name), department.partitions));
-    own.into_iter().chain(departments).collect()
+    let mut audiences = spec(AUDIENCES.to_owned(), 1);
+    audiences.settings.push(("cleanup.policy".to_owned(), "compact".to_owned()));
+    own.into_iter().chain([audiences]).chain(departments).collect()
 }

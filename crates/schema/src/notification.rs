@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::avro::{MARKER, Writer};
-use crate::files::NOTIFICATION_SCHEMA;
+use crate::files::NOTIFICATION_SCHEMAS;
 use crate::{Code, Encoded, Rejection};
 
 /// The CloudEvents type of a notification.
@@ -29,11 +29,18 @@ pub struct Stamp {
     pub decided: Timestamp,
 }
 
-/// The newest schema of notifications.
-pub(crate) static WRITER: LazyLock<Writer> = LazyLock::new(|| {
-    let parsed = Writer::parse(NOTIFICATION_SCHEMA.text);
-    parsed.expect("the compiled-in schema is checked by a test").1
+/// All versions of the schema of notifications.
+pub(crate) static VERSIONS: LazyLock<Vec<Writer>> = LazyLock::new(|| {
+    let parsed = NOTIFICATION_SCHEMAS.iter().map(|file| Writer::parse(file.text));
+    parsed.map(|parsed| parsed.expect("the compiled-in schemas are checked by a test").1).collect()
 });
+
+/// The newest schema of notifications.
+pub(crate) fn newest() -> &'static Writer {
+    static NEWEST: LazyLock<&Writer> =
+        LazyLock::new(|| VERSIONS.last().expect("there is a version of the schema"));
+    &NEWEST
+}
 
 /// Encodes a notification with the headers that its record carries (`schemas/README.md`).
 ///
@@ -73,8 +80,8 @@ fn json(notification: &Notification, stamp: &Stamp) -> Result<Vec<u8>, Rejection
 fn avro(notification: &Notification, stamp: &Stamp) -> Result<Vec<u8>, Rejection> {
     let facts = notification.facts.iter().map(|(name, value)| Fact { name, value: Shown(value) });
     let mut bytes = MARKER.to_vec();
-    bytes.extend_from_slice(&WRITER.fingerprint());
-    WRITER.serialize(&document(notification, stamp, facts.collect::<Vec<_>>()), &mut bytes)?;
+    bytes.extend_from_slice(&newest().fingerprint());
+    newest().serialize(&document(notification, stamp, facts.collect::<Vec<_>>()), &mut bytes)?;
     Ok(bytes)
 }
 
@@ -104,6 +111,14 @@ struct Document<'a, Facts> {
     recorded: Timestamp,
     #[serde(serialize_with = "as_millis")]
     decided: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<AudiencePart<'a>>,
+}
+
+#[derive(Serialize)]
+struct AudiencePart<'a> {
+    hash: &'a str,
+    size: i64,
 }
 
 #[derive(Serialize)]
@@ -228,5 +243,9 @@ fn document<'a, Facts>(
         policy_version: &stamp.policy_version,
         recorded: stamp.recorded,
         decided: stamp.decided,
+        audience: notification.audience.as_deref().map(|audience| AudiencePart {
+            hash: audience.hash(),
+            size: i64::try_from(audience.size()).unwrap_or(i64::MAX),
+        }),
     }
 }

@@ -49,6 +49,15 @@ impl Audience {
         Self { hash, size: chosen.count(), roster: Arc::clone(roster), chosen }
     }
 
+    /// The audience of exactly these people of a department.
+    pub fn of(department: &str, people: impl IntoIterator<Item = impl Into<Arc<str>>>) -> Self {
+        let mut ids: Vec<Arc<str>> = people.into_iter().map(Into::into).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let chosen = Bits::all(ids.len());
+        Self::new(department, &ids.into(), chosen)
+    }
+
     /// What proves who was chosen: the first 128 bits of the SHA-256 of the department's name and the ids in
     /// order, each followed by a line feed, as 32 hexadecimal digits.
     pub fn hash(&self) -> &Arc<str> {

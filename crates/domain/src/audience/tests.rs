@@ -240,6 +240,7 @@ fn the_hash_is_that_of_the_department_and_the_sorted_ids_and_of_nothing_else() {
         vec![person("p-1"), person("p-2"), person("p-9")],
     );
     assert_eq!(by_role, by_id);
+    assert_eq!(by_role, **Audience::of("warehouse", ["p-2", "p-1", "p-2"]).hash());
     // printf 'warehouse\np-1\np-2\n' | sha256sum | cut -c1-32
     assert_eq!(by_role, "b9453197a3c5f581ae9b1ede9e05678e");
 }
