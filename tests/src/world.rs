@@ -13,7 +13,7 @@ use hinge_router::{Clock, Metrics, Parts, Pulse, Router, Settings, Summary, outp
 use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
-use hinge_stream::{Log, Offset, Outgoing, Record, SessionOptions, StartAt, TopicPartition, TopicSpec};
+use hinge_stream::{Log, Offset, Outgoing, Record, Session, SessionOptions, StartAt, TopicPartition, TopicSpec};
 use prometheus::Registry;
 use tempfile::TempDir;
 
@@ -122,6 +122,14 @@ impl World {
 
     /// Starts a router, lets it handle everything there is, and ends it.
     pub fn drain(&self) -> Summary {
+        self.drain_through(|session| session).0
+    }
+
+    /// The same with something between the router and its seat at the log; gives its metrics, too.
+    pub fn drain_through(
+        &self,
+        between: impl FnOnce(Box<dyn Session>) -> Box<dyn Session>,
+    ) -> (Summary, Registry) {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry, &self.policy, std::slice::from_ref(&self.input));
         let options = SessionOptions {
@@ -133,7 +141,7 @@ impl World {
         let mut settings = Settings { drain: true, clock: self.clock, ..Settings::default() };
         settings.windows.insert(self.input.clone(), self.window);
         let router = Router::new(Parts {
-            session: self.log.session(&options).expect("the group has a free seat"),
+            session: between(self.log.session(&options).expect("the group has a free seat")),
             reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
@@ -143,7 +151,7 @@ impl World {
         });
         let summary = router.run().expect("the router ends well");
         assert_eq!(summary.records(), counted(&registry), "the metric counts what was committed");
-        summary
+        (summary, registry)
     }
 
     /// What the departments were told, in the order of each topic.

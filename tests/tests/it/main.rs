@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests; clippy knows that of test functions only")]
 
+mod audiences;
 mod bad_records;
 mod broker;
 mod command_line;

@@ -12,6 +12,8 @@ use crate::expression::{Atom, Form};
 #[derive(Debug, Default)]
 pub(super) struct Atoms {
     all: Vec<Spec>,
+    /// The facts of events that are looked up among people's texts, each under its number.
+    facts: Vec<Arc<str>>,
     numbers: HashMap<String, usize>,
 }
 
@@ -29,16 +31,20 @@ pub(super) enum Kind {
     Event,
     /// These attributes of the person alone.
     Person(Vec<Attribute>),
-    /// Whether this attribute of the person is this fact of the event.
-    Equal(Attribute, Arc<str>),
-    /// Whether this attribute of the person holds this fact of the event.
-    Holds(Attribute, Arc<str>),
+    /// Whether this attribute of the person is, or holds, the fact of the event with this number.
+    Says(Attribute, usize),
     /// These attributes of the person, and the event.
     Both(Vec<Attribute>),
 }
 
 impl Kind {
-    fn of(atom: &Atom) -> Self {
+    fn of(atom: &Atom, facts: &mut Vec<Arc<str>>) -> Self {
+        let mut number = |name: &str| {
+            facts.iter().position(|known| **known == *name).unwrap_or_else(|| {
+                facts.push(name.into());
+                facts.len() - 1
+            })
+        };
         let attributes = attributes(&atom.reads);
         if !atom.reads.iter().any(|read| read.variable == "person") {
             return Self::Event;
@@ -46,13 +52,13 @@ impl Kind {
         match atom.form() {
             Form::Equal(("person", name), ("event", fact)) | Form::Equal(("event", fact), ("person", name)) => {
                 match Attribute::of(name).filter(|attribute| attribute.is_text()) {
-                    Some(attribute) => Self::Equal(attribute, fact.into()),
+                    Some(attribute) => Self::Says(attribute, number(fact)),
                     None => Self::Both(attributes),
                 }
             }
             Form::In(("event", fact), ("person", name)) => {
                 match Attribute::of(name).filter(|attribute| attribute.is_list()) {
-                    Some(attribute) => Self::Holds(attribute, fact.into()),
+                    Some(attribute) => Self::Says(attribute, number(fact)),
                     None => Self::Both(attributes),
                 }
             }
@@ -71,7 +77,7 @@ impl Kind {
         match self {
             Self::Event => &[],
             Self::Person(attributes) | Self::Both(attributes) => attributes,
-            Self::Equal(attribute, _) | Self::Holds(attribute, _) => std::slice::from_ref(attribute),
+            Self::Says(attribute, _) => std::slice::from_ref(attribute),
         }
     }
 }
@@ -107,9 +113,15 @@ impl Atoms {
         let next = self.all.len();
         let number = *self.numbers.entry(atom.key()).or_insert(next);
         if number == next {
-            self.all.push(Spec { atom: atom.clone(), kind: Kind::of(atom) });
+            let kind = Kind::of(atom, &mut self.facts);
+            self.all.push(Spec { atom: atom.clone(), kind });
         }
         number
+    }
+
+    /// The names of the facts that are looked up, in order of their numbers.
+    pub(super) fn facts(&self) -> &[Arc<str>] {
+        &self.facts
     }
 
     pub(super) fn get(&self, number: usize) -> &Spec {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::atoms::{Kind, Spec};
 use super::bits::Bits;
 use super::person::{Attribute, Given, Person};
+use super::recent::Quick;
 use super::segment::scope;
 use crate::{Event, Scope, Unknown, Value};
 
@@ -18,9 +19,9 @@ pub(super) enum Column {
     /// The answers themselves: the atom reads nothing of an event.
     Fixed(Halves),
     /// Who has which text, and who has any.
-    Texts { by_text: HashMap<Arc<str>, Vec<u32>>, known: Bits },
+    Texts { by_text: Quick<Arc<str>, Vec<u32>>, known: Bits },
     /// Who has which values; the answer is worked out for each class and event.
-    Classes(HashMap<Class, Vec<u32>>),
+    Classes(Quick<Class, Vec<u32>>),
 }
 
 /// For whom something is so, and for whom it is not. For everybody else it is unknown.
@@ -77,10 +78,10 @@ impl Column {
         match &spec.kind {
             Kind::Event => None,
             Kind::Person(_) => Some(Self::Fixed(Halves::unknown(size))),
-            Kind::Equal(..) | Kind::Holds(..) => {
-                Some(Self::Texts { by_text: HashMap::new(), known: Bits::none(size) })
+            Kind::Says(..) => {
+                Some(Self::Texts { by_text: Quick::default(), known: Bits::none(size) })
             }
-            Kind::Both(_) => Some(Self::Classes(HashMap::new())),
+            Kind::Both(_) => Some(Self::Classes(Quick::default())),
         }
     }
 
@@ -150,7 +151,7 @@ impl Column {
 /// The answers of all classes for an event.
 pub(super) fn answers_for(
     spec: &Spec,
-    classes: &HashMap<Class, Vec<u32>>,
+    classes: &Quick<Class, Vec<u32>>,
     event: &Event,
     size: usize,
 ) -> Halves {
@@ -179,7 +180,7 @@ fn insert(positions: &mut Vec<u32>, position: u32) {
     }
 }
 
-fn take<K, Q>(who: &mut HashMap<K, Vec<u32>>, key: &Q, position: u32)
+fn take<K, Q>(who: &mut Quick<K, Vec<u32>>, key: &Q, position: u32)
 where
     K: std::borrow::Borrow<Q> + Eq + std::hash::Hash,
     Q: Eq + std::hash::Hash + ?Sized,

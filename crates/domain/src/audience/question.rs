@@ -1,11 +1,14 @@
 //! Whom audiences choose for one event.
+//!
+//! What the event says is looked at once, however many departments ask.
 
 use std::sync::Arc;
 
-use super::atoms::Kind;
+use super::atoms::{Kind, Spec};
 use super::bits::Bits;
 use super::column::{Column, Halves, answers_for, as_text};
 use super::people::People;
+use super::recent::Quick;
 use super::segment::scope;
 use super::team::{Memo, Team};
 use super::{Audience, Segment};
@@ -19,29 +22,45 @@ const LONGEST_KEY: usize = 256;
 pub(crate) struct Question<'a> {
     people: &'a People,
     event: &'a Event,
-    /// The answers to atoms that read the event alone, by the atom's number.
-    of_event: Vec<(usize, Option<bool>)>,
-    key: Vec<u8>,
+    /// What the event says, by the fact's number; empty until somebody asks.
+    facts: Vec<Said>,
+    /// By the atom's number.
+    of_event: Quick<usize, OfEvent>,
+}
+
+/// A fact that is looked up among texts.
+#[derive(Clone)]
+enum Said {
+    Nothing,
+    Text(Arc<str>),
+    /// Something that is no text, and so equal to none.
+    Else,
+}
+
+/// What an event is to an atom.
+enum OfEvent {
+    /// The answer, where people do not matter.
+    Answer(Option<bool>),
+    /// The facts that it reads, as a key; `None` if they are too much to be remembered.
+    Key(Option<Box<[u8]>>),
 }
 
 impl<'a> Question<'a> {
     pub(super) fn new(people: &'a People, event: &'a Event) -> Self {
-        Self { people, event, of_event: Vec::new(), key: Vec::new() }
+        Self { people, event, facts: Vec::new(), of_event: Quick::default() }
     }
 
     /// Whom of a department these rules choose together: a rule without an audience chooses everybody.
     /// `None` where nobody is known.
     pub(crate) fn audience(&mut self, department: usize, rules: &[&Rule]) -> Option<Arc<Audience>> {
         let team = self.people.teams.get(department).filter(|team| team.size() > 0)?;
-        let mut segments = Vec::new();
-        for rule in rules {
-            match &rule.audience {
-                None => return Some(team.everybody()),
-                Some(segment) => segments.push(segment),
-            }
+        if rules.iter().any(|rule| rule.audience.is_none()) {
+            return Some(team.everybody());
         }
         let mut memo = team.memo();
-        let mut chosen = Bits::none(team.size());
+        let mut segments = rules.iter().filter_map(|rule| rule.audience.as_ref());
+        let first = segments.next().map(|segment| self.chosen_by(segment, team, memo.as_deref_mut()));
+        let mut chosen = first.unwrap_or_else(|| Bits::none(team.size()));
         for segment in segments {
             chosen.add(&self.chosen_by(segment, team, memo.as_deref_mut()));
         }
@@ -101,96 +120,106 @@ impl<'a> Question<'a> {
         memo: Option<&mut Memo>,
         chosen: &mut Bits,
     ) {
-        let spec = self.people.atoms.get(number);
-        match (team.column(number), &spec.kind) {
-            (Some(Column::Fixed(halves)), _) => chosen.keep(if so { &halves.yes } else { &halves.no }),
-            (Some(Column::Texts { by_text, known }), Kind::Equal(_, fact) | Kind::Holds(_, fact)) => {
-                let fact = self.event.attribute(fact);
-                let given = fact.is_some();
-                let text = fact.and_then(as_text);
-                let who = text.and_then(|text| by_text.get(&text)).map_or(&[][..], Vec::as_slice);
-                match (given, so) {
-                    (false, _) => chosen.clear(),
-                    (true, true) => chosen.keep_only(who),
-                    (true, false) => {
-                        chosen.keep(known);
-                        chosen.remove_only(who);
-                    }
+        match team.column(number) {
+            Some(Column::Fixed(halves)) => chosen.keep(if so { &halves.yes } else { &halves.no }),
+            Some(Column::Texts { by_text, known }) => {
+                let said = self.said(number);
+                let who = match &said {
+                    Said::Text(text) => by_text.get(text).map_or(&[][..], Vec::as_slice),
+                    Said::Nothing => return chosen.clear(),
+                    Said::Else => &[],
+                };
+                if so {
+                    chosen.keep_only(who);
+                } else {
+                    chosen.keep(known);
+                    chosen.remove_only(who);
                 }
             }
-            (Some(Column::Classes(_)), _) => {
+            Some(Column::Classes(_)) => {
                 let halves = self.answers(number, team, memo);
                 chosen.keep(if so { &halves.yes } else { &halves.no });
             }
-            (Some(Column::Texts { .. }) | None, _) => {
-                if self.of_event(number) != Some(so) {
+            None => {
+                if self.answer(number) != Some(so) {
                     chosen.clear();
                 }
             }
         }
     }
 
-    /// The answer to an atom that reads the event alone.
-    fn of_event(&mut self, number: usize) -> Option<bool> {
-        if let Some((_, answer)) = self.of_event.iter().find(|(known, _)| *known == number) {
-            return *answer;
+    fn spec(&self, number: usize) -> &'a Spec {
+        self.people.atoms.get(number)
+    }
+
+    /// What the event says of the fact that an atom looks up.
+    fn said(&mut self, number: usize) -> Said {
+        if self.facts.is_empty() {
+            let said = |name: &Arc<str>| match self.event.attribute(name) {
+                None => Said::Nothing,
+                Some(fact) => as_text(fact).map_or(Said::Else, Said::Text),
+            };
+            self.facts = self.people.atoms.facts().iter().map(said).collect();
         }
-        let atom = &self.people.atoms.get(number).atom;
-        let answer = atom.evaluate(&scope(&atom.reads, self.event, |_| None)).ok();
-        self.of_event.push((number, answer));
-        answer
+        match self.spec(number).kind {
+            Kind::Says(_, fact) => self.facts[fact].clone(),
+            Kind::Event | Kind::Person(_) | Kind::Both(_) => Said::Nothing,
+        }
+    }
+
+    /// The answer to an atom that reads the event alone.
+    fn answer(&mut self, number: usize) -> Option<bool> {
+        let (spec, event) = (self.spec(number), self.event);
+        let of_event = self.of_event.entry(number).or_insert_with(|| {
+            let answer = spec.atom.evaluate(&scope(&spec.atom.reads, event, |_| None));
+            OfEvent::Answer(answer.ok())
+        });
+        match of_event {
+            OfEvent::Answer(answer) => *answer,
+            OfEvent::Key(_) => None,
+        }
     }
 
     /// The answers to an atom that reads both, remembered for events that say the same.
     fn answers(&mut self, number: usize, team: &Team, memo: Option<&mut Memo>) -> Arc<Halves> {
-        let spec = self.people.atoms.get(number);
+        let (spec, event) = (self.spec(number), self.event);
         let work_out = || match team.column(number) {
-            Some(Column::Classes(classes)) => answers_for(spec, classes, self.event, team.size()),
+            Some(Column::Classes(classes)) => answers_for(spec, classes, event, team.size()),
             _ => Halves::unknown(team.size()),
         };
-        let remembered = write_key(&mut self.key, number, self.event, &spec.atom.reads);
-        let Some(memo) = memo.filter(|_| remembered) else { return Arc::new(work_out()) };
-        memo.answers.get(self.key.as_slice()).unwrap_or_else(|| {
+        let of_event = self.of_event.entry(number);
+        let of_event = of_event.or_insert_with(|| OfEvent::Key(key(number, event, &spec.atom.reads)));
+        let (Some(memo), OfEvent::Key(Some(key))) = (memo, of_event) else { return Arc::new(work_out()) };
+        memo.answers.get(&**key).unwrap_or_else(|| {
             let halves = Arc::new(work_out());
-            memo.answers.insert(self.key.as_slice().into(), Arc::clone(&halves));
+            memo.answers.insert(key.clone(), Arc::clone(&halves));
             halves
         })
     }
 }
 
-/// Writes the atom's number and the facts that it reads; `false` if they are too much to be remembered.
-fn write_key(key: &mut Vec<u8>, number: usize, event: &Event, reads: &[crate::Read]) -> bool {
-    key.clear();
-    key.extend_from_slice(&number.to_le_bytes());
-    for read in reads.iter().filter(|read| read.variable == "event") {
-        if read.field.is_empty() || key.len() > LONGEST_KEY {
-            return false;
-        }
-        let (tag, text) = match event.attribute(&read.field) {
-            None | Some(Value::Absent) => (0, None),
-            Some(Value::Text(text)) => (1, Some(text)),
-            Some(value) => (2 + kind(&value), Some(value.to_string().into())),
-        };
-        let text = text.as_deref().unwrap_or_default();
-        key.push(tag);
+/// The atom's number and the facts that it reads; `None` if they are too much to be remembered.
+fn key(number: usize, event: &Event, reads: &[crate::Read]) -> Option<Box<[u8]>> {
+    let mut key = number.to_le_bytes().to_vec();
+    let mut write = |kind: u8, text: &[u8]| {
+        key.push(kind);
         key.extend_from_slice(&text.len().to_le_bytes());
-        key.extend_from_slice(text.as_bytes());
-    }
-    key.len() <= LONGEST_KEY
-}
-
-/// Tells values of different kinds apart that are written alike.
-fn kind(value: &Value) -> u8 {
-    match value {
-        Value::Absent => 0,
-        Value::Bool(_) => 1,
-        Value::Int(_) => 2,
-        Value::Float(_) => 3,
-        Value::Decimal(_) => 4,
-        Value::Text(_) => 5,
-        Value::Instant(_) => 6,
-        Value::Date(_) => 7,
-        Value::List(_) => 8,
-        Value::Record(_) => 9,
-    }
+        key.extend_from_slice(text);
+        key.len() <= LONGEST_KEY
+    };
+    let whole = reads.iter().any(|read| read.variable == "event" && read.field.is_empty());
+    let mut facts = reads.iter().filter(|read| read.variable == "event");
+    let fits = facts.all(|read| match event.attribute(&read.field).unwrap_or_default() {
+        Value::Absent => write(0, &[]),
+        Value::Bool(so) => write(1, &[u8::from(so)]),
+        Value::Int(number) => write(2, &number.to_le_bytes()),
+        Value::Float(number) => write(3, &number.to_bits().to_le_bytes()),
+        Value::Text(text) => write(4, text.as_bytes()),
+        value @ Value::Decimal(_) => write(5, value.to_string().as_bytes()),
+        value @ Value::Instant(_) => write(6, value.to_string().as_bytes()),
+        value @ Value::Date(_) => write(7, value.to_string().as_bytes()),
+        value @ Value::List(_) => write(8, value.to_string().as_bytes()),
+        value @ Value::Record(_) => write(9, value.to_string().as_bytes()),
+    });
+    (fits && !whole).then(|| key.into())
 }

@@ -5,18 +5,24 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
+use foldhash::fast::FixedState;
+
+/// A map whose keys are looked up for every event. Whoever sends events may know the hash function and make
+/// keys meet, but only among as many as are remembered.
+pub(super) type Quick<K, V> = HashMap<K, V, FixedState>;
+
 /// A map that forgets what was not asked for lately: it holds at most twice `most` entries, and never
 /// forgets one of the last `most` asked for.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     most: usize,
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: Quick<K, V>,
+    old: Quick<K, V>,
 }
 
 impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     pub(super) fn new(most: usize) -> Self {
-        Self { most: most.max(1), young: HashMap::new(), old: HashMap::new() }
+        Self { most: most.max(1), young: Quick::default(), old: Quick::default() }
     }
 
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
