@@ -13,7 +13,9 @@ use hinge_router::{Clock, Metrics, Parts, Pulse, Router, Settings, Summary, outp
 use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
-use hinge_stream::{Log, Offset, Outgoing, Record, Session, SessionOptions, StartAt, TopicPartition, TopicSpec};
+use hinge_stream::{
+    Log, Offset, Outgoing, Record, Session, SessionOptions, StartAt, TopicPartition, TopicSpec,
+};
 use prometheus::Registry;
 use tempfile::TempDir;
 

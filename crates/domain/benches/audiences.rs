@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use hinge_domain::{
-    Ask, Department, Event, Facts, Field, Format, Kind, Parts, Person, Pii, Policy, Priority, Rule,
-    Segment, Shape, Stream, Templates, Value, decide,
+    Ask, Department, Event, Facts, Field, Format, Kind, Parts, Person, Pii, Policy, Priority, Rule, Segment,
+    Shape, Stream, Templates, Value, decide,
 };
 use jiff::Timestamp;
 
@@ -55,11 +55,7 @@ fn shape(kind: usize) -> Arc<Shape> {
         stream: Stream::Order,
         version: 1,
         doc: String::new(),
-        fields: vec![
-            field("state", Kind::Text),
-            field("language", Kind::Text),
-            field("level", Kind::Int),
-        ],
+        fields: vec![field("state", Kind::Text), field("language", Kind::Text), field("level", Kind::Int)],
     })
 }
 
@@ -178,10 +174,14 @@ fn main() {
     let made = policy(people, true, true);
     println!("policy with 10,000 people made in {:.2?}", began.elapsed());
     if let Some(mut person) = made.people.get("p-00042").cloned() {
-        person.role = Some(if person.role.as_deref() == Some("lead") { "driver" } else { "lead" }.into());
+        person.seniority = Some(person.seniority.unwrap_or_default() + 1);
         let began = Instant::now();
         let changed = made.people.with_person(person);
-        println!("one person changed in {:.2?}, {} answers worked out anew", began.elapsed(), changed.recomputed);
+        println!(
+            "one person changed in {:.2?}, {} answers worked out anew",
+            began.elapsed(),
+            changed.recomputed
+        );
     }
     for (name, ratio, without, with) in ratios {
         println!("{name}: a decision {without:.2?} without audiences, {with:.2?} with; ratio {ratio:.2}");

@@ -32,9 +32,7 @@ mod stamp;
 mod template;
 mod value;
 
-pub use audience::{
-    Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot,
-};
+pub use audience::{Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot};
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};

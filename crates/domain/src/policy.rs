@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::{Ask, Event, Exclusion, Expression, Notification, People, Person, Priority, Segment, Snapshot, Templates};
+use crate::{
+    Ask, Event, Exclusion, Expression, Notification, People, Person, Priority, Segment, Snapshot, Templates,
+};
 
 /// How a department wants its notifications written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

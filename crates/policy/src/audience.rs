@@ -20,7 +20,8 @@ pub(crate) fn audience(
         Ok(segment) => segment,
         Err(error) => {
             let place = Place::from(source).within(error.line, error.column);
-            let help = "write a CEL condition, such as `person.role == 'driver' && person.location == event.state`";
+            let help =
+                "write a CEL condition, such as `person.role == 'driver' && person.location == event.state`";
             page.note("expression-invalid", place, error.message, help);
             return None;
         }
@@ -48,7 +49,8 @@ pub(crate) fn audience(
     }
     if !to.is_empty() && !to.iter().any(|department| known.staffed[*department]) {
         let message = "nobody is known in the departments that the rule tells".to_owned();
-        let help = "name their people in people.yaml, or leave `audience` out: then the department is told as such";
+        let help =
+            "name their people in people.yaml, or leave `audience` out: then the department is told as such";
         page.note("people-invalid", source, message, help);
     }
     Some(segment)

@@ -58,8 +58,7 @@ fn check(
     let unread = problems.len() > before;
     let works_in = |it: &Department| people.iter().any(|person| person.department == it.name);
     let staffed: Vec<bool> = departments.iter().map(|it| unread || works_in(it)).collect();
-    let known =
-        Known { catalogue, departments: &departments, templates: &templates, staffed: &staffed };
+    let known = Known { catalogue, departments: &departments, templates: &templates, staffed: &staffed };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {

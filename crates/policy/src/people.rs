@@ -62,7 +62,9 @@ pub(crate) fn people(
             }
         }
     }
-    if let Some(file) = directory.file(PEOPLE_CSV).filter(|file| exports.iter().all(|it| it.name != file.name)) {
+    if let Some(file) =
+        directory.file(PEOPLE_CSV).filter(|file| exports.iter().all(|it| it.name != file.name))
+    {
         reader.export(file, &Export::default(), problems);
         exports.push(file);
     }
@@ -145,7 +147,16 @@ impl Reader<'_> {
             return self.mistake(file, ("people-invalid", entry.id.place, message, help), problems);
         }
         if let (Some(id), Some(department)) = (id, department) {
-            self.found.push(Person { id, department, role, seniority, location, interests, languages, medium });
+            self.found.push(Person {
+                id,
+                department,
+                role,
+                seniority,
+                location,
+                interests,
+                languages,
+                medium,
+            });
         }
     }
 
@@ -160,7 +171,8 @@ impl Reader<'_> {
         let file = directory.file(PEOPLE_YAML).or(directory.exports().next());
         if let (Some((department, bytes)), Some(file)) = (large, file) {
             let message = format!("the ids of the people of `{department}` have {bytes} bytes together");
-            let help = format!("at most {MOST_ID_BYTES} fit into the record of an audience: divide the department");
+            let help =
+                format!("at most {MOST_ID_BYTES} fit into the record of an audience: divide the department");
             self.mistake(file, ("people-invalid", Place::FILE, message, &help), problems);
         }
     }

@@ -58,7 +58,8 @@ impl Published {
                     None if reader.at_end(&place) => break,
                     None => {}
                 }
-                let keys = records.iter().filter_map(|record| std::str::from_utf8(record.key.as_deref()?).ok());
+                let keys =
+                    records.iter().filter_map(|record| std::str::from_utf8(record.key.as_deref()?).ok());
                 keys.for_each(|hash| self.remember(hash.into()));
             }
         }

@@ -37,3 +37,29 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
     audiences.settings.push(("cleanup.policy".to_owned(), "compact".to_owned()));
     own.into_iter().chain([audiences]).chain(departments).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use hinge_domain::{Parts, Templates};
+
+    use super::*;
+
+    #[test]
+    fn the_topic_of_audiences_and_no_other_is_compacted() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+            people: Vec::new(),
+        });
+        let compact = ("cleanup.policy".to_owned(), "compact".to_owned());
+        let topics = output_topics(&policy, 1);
+        let compacted = topics.iter().filter(|topic| topic.settings.contains(&compact));
+        assert_eq!(compacted.map(|topic| topic.name.as_str()).collect::<Vec<_>>(), [AUDIENCES]);
+    }
+}

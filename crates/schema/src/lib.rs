@@ -39,7 +39,8 @@ pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;
 pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
 pub use notification_record::{
-    NotificationAudience, NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
+    NotificationAudience, NotificationEvent, NotificationReason, NotificationRecord, ReadNotification,
+    decode_notification,
 };
 pub use rejection::{Code, Rejection};
 

@@ -111,7 +111,8 @@ pub fn decode_notification(value: &[u8]) -> Result<ReadNotification, Rejection> 
     let not_one = || Rejection::new(Code::DataInvalid, "not a notification");
     if value.starts_with(&MARKER) {
         let (fingerprint, datum) = split(value)?;
-        let Some(writer) = VERSIONS.iter().find(|version| version.fingerprints().contains(&fingerprint)) else {
+        let Some(writer) = VERSIONS.iter().find(|version| version.fingerprints().contains(&fingerprint))
+        else {
             return Err(Rejection::new(Code::SchemaUnknown, "not the schema of a notification"));
         };
         let values = brought_up(writer, writer.read(datum)?);

@@ -175,10 +175,8 @@ fn a_department_whose_audience_chooses_nobody_is_told_and_counted() {
     ]);
     let (_, registry) = world.drain_through(|session| session);
     let told = world.notifications();
-    let sizes: BTreeMap<&str, u64> = told
-        .iter()
-        .filter_map(|it| Some((it.correlation_id.as_str(), it.audience.as_ref()?.size)))
-        .collect();
+    let sizes: BTreeMap<&str, u64> =
+        told.iter().filter_map(|it| Some((it.correlation_id.as_str(), it.audience.as_ref()?.size))).collect();
     assert_eq!(sizes, BTreeMap::from([("A-1", 0), ("A-2", 0), ("A-3", 1)]));
     assert!((total(&registry, "hinge_router_audience_empty_total") - 2.0).abs() < 0.5);
     assert!((total(&registry, "hinge_router_audiences_published_total") - 2.0).abs() < 0.5);

@@ -50,7 +50,8 @@ impl Kind {
             return Self::Event;
         }
         match atom.form() {
-            Form::Equal(("person", name), ("event", fact)) | Form::Equal(("event", fact), ("person", name)) => {
+            Form::Equal(("person", name), ("event", fact))
+            | Form::Equal(("event", fact), ("person", name)) => {
                 match Attribute::of(name).filter(|attribute| attribute.is_text()) {
                     Some(attribute) => Self::Says(attribute, number(fact)),
                     None => Self::Both(attributes),

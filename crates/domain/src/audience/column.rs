@@ -8,7 +8,7 @@ use super::bits::Bits;
 use super::person::{Attribute, Given, Person};
 use super::recent::Quick;
 use super::segment::scope;
-use crate::{Event, Scope, Unknown, Value};
+use crate::{Event, Scope, Value};
 
 /// The values of the attributes that an atom reads: people with the same give the same answer.
 type Class = Box<[Given]>;
@@ -78,9 +78,7 @@ impl Column {
         match &spec.kind {
             Kind::Event => None,
             Kind::Person(_) => Some(Self::Fixed(Halves::unknown(size))),
-            Kind::Says(..) => {
-                Some(Self::Texts { by_text: Quick::default(), known: Bits::none(size) })
-            }
+            Kind::Says(..) => Some(Self::Texts { by_text: Quick::default(), known: Bits::none(size) }),
             Kind::Both(_) => Some(Self::Classes(Quick::default())),
         }
     }
@@ -159,8 +157,10 @@ pub(super) fn answers_for(
     let mut scope = scope(&spec.atom.reads, event, |_| None);
     for (class, who) in classes {
         set_person(&mut scope, spec.kind.attributes(), class);
-        let answer: Result<bool, Unknown> = spec.atom.evaluate(&scope);
-        who.iter().for_each(|position| halves.put(*position as usize, answer.as_ref().ok().copied()));
+        let answer = spec.atom.evaluate(&scope).ok();
+        for position in who {
+            halves.put(*position as usize, answer);
+        }
     }
     halves
 }

@@ -43,10 +43,10 @@ impl People {
                 asked[*department].extend(&numbers);
             }
         }
-        asked.iter_mut().for_each(|numbers| {
+        for numbers in &mut asked {
             numbers.sort_unstable();
             numbers.dedup();
-        });
+        }
         let mut members = vec![Vec::new(); departments.len()];
         for person in people {
             let department = departments.iter().position(|department| department.name == person.department);

@@ -57,17 +57,8 @@ pub struct Person {
 impl Person {
     /// The names under which expressions read a person: `person.role` and so on. `language` is the first of
     /// `languages`.
-    pub const ATTRIBUTES: [&'static str; 9] = [
-        "id",
-        "department",
-        "role",
-        "seniority",
-        "location",
-        "interests",
-        "languages",
-        "language",
-        "medium",
-    ];
+    pub const ATTRIBUTES: [&'static str; 9] =
+        ["id", "department", "role", "seniority", "location", "interests", "languages", "language", "medium"];
 
     /// What is known under one of the [`Person::ATTRIBUTES`].
     pub fn attribute(&self, name: &str) -> Option<Value> {

@@ -124,7 +124,9 @@ impl fmt::Display for Exclusion {
             Self::NotSo(part) => write!(f, "`{part}` is not so"),
             Self::NotGiven(name) => write!(f, "`{name}` is not given"),
             Self::Failed(part, why) => write!(f, "`{part}` cannot be told: {why}"),
-            Self::Elsewhere(department) => write!(f, "the department `{department}` is not told by this rule"),
+            Self::Elsewhere(department) => {
+                write!(f, "the department `{department}` is not told by this rule")
+            }
         }
     }
 }

@@ -65,11 +65,12 @@ impl People {
         let team = &self.teams[department];
         let mut question = self.question(event);
         let mut reasons: Vec<(Exclusion, Vec<usize>)> = Vec::new();
-        let mut note = |because: Exclusion, position: usize| {
-            match reasons.iter_mut().find(|(known, _)| *known == because) {
-                Some((_, people)) => people.push(position),
-                None => reasons.push((because, vec![position])),
-            }
+        let mut note = |because: Exclusion, position: usize| match reasons
+            .iter_mut()
+            .find(|(known, _)| *known == because)
+        {
+            Some((_, people)) => people.push(position),
+            None => reasons.push((because, vec![position])),
         };
         let plan = segment.plan().unwrap_or_default();
         for (conjunct, logic) in segment.conjuncts().iter().zip(plan) {

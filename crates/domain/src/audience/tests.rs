@@ -296,10 +296,10 @@ fn whoever_is_not_chosen_is_kept_with_the_first_reason() {
 #[test]
 fn changing_one_person_works_out_only_what_hangs_on_what_changed() {
     let mut people: Vec<Person> = (0..100).map(|n| working(&format!("w-{n}"), "driver", "SP")).collect();
-    people.extend((0..100).map(|n| Person {
-        department: "finance".into(),
-        ..working(&format!("f-{n}"), "clerk", "SP")
-    }));
+    people.extend(
+        (0..100)
+            .map(|n| Person { department: "finance".into(), ..working(&format!("f-{n}"), "clerk", "SP") }),
+    );
     let rules = vec![
         rule("one", Some("person.role == 'driver' && person.location == event.state"), &[0, 1]),
         rule("two", Some("person.role != 'packer' || person.seniority > event.value"), &[0]),
@@ -468,9 +468,10 @@ fn check_against_each_person(policy: &Policy, event: &Event) -> Result<(), TestC
             excluded.extend(it.people.iter().map(|id| (id.to_string(), it.because.to_string())));
         }
         let first = rules[0].audience.as_ref().unwrap();
-        let reasons = everybody.iter().filter(|person| !selects(person)).map(|person| {
-            (person.id.to_string(), first.exclusion(person, event).unwrap().to_string())
-        });
+        let reasons = everybody
+            .iter()
+            .filter(|person| !selects(person))
+            .map(|person| (person.id.to_string(), first.exclusion(person, event).unwrap().to_string()));
         prop_assert_eq!(excluded, reasons.collect::<BTreeMap<_, _>>());
         for (rule, person) in rules.iter().flat_map(|rule| everybody.iter().map(move |it| (rule, it))) {
             let segment = rule.audience.as_ref().unwrap();

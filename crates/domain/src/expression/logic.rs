@@ -145,7 +145,8 @@ impl Expression {
         for joint in joints {
             let place = info.offset_for(*joint).and_then(|(start, _)| usize::try_from(start).ok());
             let place = place.filter(|place| *place >= rest);
-            let Some(place) = place.filter(|it| self.source.get(*it..).is_some_and(|at| at.starts_with("&&")))
+            let Some(place) =
+                place.filter(|it| self.source.get(*it..).is_some_and(|at| at.starts_with("&&")))
             else {
                 break;
             };

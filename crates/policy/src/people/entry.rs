@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hinge_domain::Medium;
 use serde_saphyr::Spanned;
 
-use super::file::PersonEntry;
 use super::Reader;
+use super::file::PersonEntry;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::directory::File;
 
@@ -61,7 +61,12 @@ impl From<PersonEntry> for Entry {
 }
 
 impl Reader<'_> {
-    pub(super) fn id(&mut self, file: &File, id: &Placed, problems: &mut Vec<Diagnostic>) -> Option<Arc<str>> {
+    pub(super) fn id(
+        &mut self,
+        file: &File,
+        id: &Placed,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Arc<str>> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
         let message = if id.text.contains('@') {
             "the id is an e-mail address".to_owned()
@@ -134,31 +139,44 @@ impl Reader<'_> {
     ) -> Option<Vec<Arc<str>>> {
         let texts = texts?;
         if let Some(beyond) = texts.get(MOST_ITEMS) {
-            let mistake = ("people-invalid", beyond.place, format!("more than {MOST_ITEMS} {what}"), "name fewer");
+            let mistake =
+                ("people-invalid", beyond.place, format!("more than {MOST_ITEMS} {what}"), "name fewer");
             self.mistake(file, mistake, problems);
             return None;
         }
         Some(texts.into_iter().filter_map(|text| self.text(file, what, Some(text), problems)).collect())
     }
 
-    pub(super) fn seniority(&mut self, file: &File, text: Option<Placed>, problems: &mut Vec<Diagnostic>) -> Option<i64> {
+    pub(super) fn seniority(
+        &mut self,
+        file: &File,
+        text: Option<Placed>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<i64> {
         let Placed { text, place } = text?;
         let number = text.parse().ok().filter(|number| (0..=HIGHEST_SENIORITY).contains(number));
         if number.is_none() {
             let message = format!("`seniority` is not a whole number from 0 to {HIGHEST_SENIORITY}");
-            let help = "number the levels, the higher the more senior; rules compare them: `person.seniority >= 3`";
+            let help =
+                "number the levels, the higher the more senior; rules compare them: `person.seniority >= 3`";
             self.mistake(file, ("people-invalid", place, message, help), problems);
         }
         number
     }
 
-    pub(super) fn medium(&mut self, file: &File, text: Option<Placed>, problems: &mut Vec<Diagnostic>) -> Option<Medium> {
+    pub(super) fn medium(
+        &mut self,
+        file: &File,
+        text: Option<Placed>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Medium> {
         let Placed { text, place } = text?;
         let medium = Medium::ALL.into_iter().find(|medium| medium.name() == text);
         if medium.is_none() {
             let names = Medium::ALL.map(Medium::name).join(", ");
             let help = format!("where a person reads is one of {names}");
-            let mistake = ("people-invalid", place, "`medium` is none that Hinge knows".to_owned(), help.as_str());
+            let mistake =
+                ("people-invalid", place, "`medium` is none that Hinge knows".to_owned(), help.as_str());
             self.mistake(file, mistake, problems);
         }
         medium

@@ -119,7 +119,9 @@ impl Reader<'_> {
                 return;
             }
             let place = row.first().map_or(Place::FILE, |cell| cell.place);
-            if let Some((why, place)) = row.iter().find_map(|cell| Some((*cell.text.as_ref().err()?, cell.place))) {
+            if let Some((why, place)) =
+                row.iter().find_map(|cell| Some((*cell.text.as_ref().err()?, cell.place)))
+            {
                 let help = "correct the quotes; what follows in this file was not read";
                 self.mistake(file, ("people-invalid", place, why.to_owned(), help), problems);
             } else if row.len() != names.len() {
