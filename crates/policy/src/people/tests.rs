@@ -89,7 +89,7 @@ fn each_mistake_in_yaml_has_its_place() {
             "people-invalid",
             &["`location` is empty", "leave out"],
         ),
-        ("{id: f-2, department: finance, seniority: 2000}", 47, "people-invalid", &["0 to 1000"]),
+        ("{id: f-2, department: finance, seniority: 2000}", 47, "value-invalid", &["0 to 1000"]),
         ("{id: f-2, department: finance, medium: secret}", 44, "people-invalid", &["inbox, email, chat"]),
         (
             "{id: f-2, department: finance, languages: [de, ' secret']}",
@@ -97,9 +97,10 @@ fn each_mistake_in_yaml_has_its_place() {
             "people-invalid",
             &["`languages`"],
         ),
-        ("{id: f-2, department: finance, seniority: secret}", 47, "people-invalid", &["`seniority`"]),
-        ("{id: f-2, department: finance, languages: secret}", 47, "yaml-invalid", &["expected"]),
-        ("{id: f-2, department: finance, name: secret}", 36, "yaml-invalid", &["`name`"]),
+        ("{id: f-2, department: finance, seniority: secret}", 47, "value-invalid", &["`seniority` must be a whole number"]),
+        ("{id: f-2, department: finance, location: [secret]}", 46, "value-invalid", &["`location` must be text"]),
+        ("{id: f-2}", 7, "key-missing", &["needs `department`"]),
+        ("{id: f-2, department: finance, name: secret}", 36, "key-unknown", &["`name`"]),
     ] {
         check(&[("people.yaml", &yaml(person))], ("people.yaml", 3, column), code, words);
     }
