@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
-use crate::{Content, Value};
+use crate::{Audience, Content, Value};
 
 /// What a notification asks of its readers. Ordered: when several rules match, the most asking one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,8 @@ pub struct Notification {
     pub missing: Vec<Arc<str>>,
     /// Whether the event is history: nothing to interrupt anybody for.
     pub history: bool,
+    /// Whom of the department it is for; `None` where the policy knows nobody there.
+    pub audience: Option<Arc<Audience>>,
 }
 
 impl Notification {

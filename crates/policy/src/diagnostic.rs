@@ -80,6 +80,7 @@ impl Diagnostic {
         "test-invalid",
         "test-failed",
         "mapping-invalid",
+        "people-invalid",
     ];
 
     /// The byte range within [`Diagnostic::text`] that is meant.

@@ -50,7 +50,7 @@ pub(crate) fn warn(directory: &Directory, rules: &[Written], problems: &mut Vec<
     }
 }
 
-/// What a rule says, apart from its words: two rules with the same tell the same departments of the same events.
+/// What a rule says, apart from its words: two rules with the same tell the same people of the same events.
 #[derive(PartialEq, Eq, Hash)]
 struct Said {
     event_types: BTreeSet<Arc<str>>,
@@ -58,17 +58,20 @@ struct Said {
     ask: Ask,
     /// The condition, with white space as one space.
     when: Option<String>,
+    /// Whom it chooses there.
+    audience: Option<String>,
 }
 
 impl Said {
     fn by(Written { rule, when, .. }: &Written) -> Self {
-        let Rule { event_types, to, ask, .. } = rule;
+        let Rule { event_types, to, ask, audience, .. } = rule;
         let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         Self {
             event_types: event_types.iter().cloned().collect(),
             departments: to.iter().copied().collect(),
             ask: *ask,
             when: when.as_ref().map(|when| in_one_line(&when.value)),
+            audience: audience.as_ref().map(|chosen| in_one_line(chosen.expression().source())),
         }
     }
 }

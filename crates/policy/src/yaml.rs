@@ -31,6 +31,8 @@ pub(crate) fn read(page: &mut Page<'_>) -> Option<Node> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
+        // People are many; what a file may hold is bounded by its size.
+        budget: serde_saphyr::budget! { max_nodes: 8_000_000, max_events: 16_000_000 },
     };
     serde_saphyr::from_str_with_options(page.text, options).map_err(|error| page.not_yaml(&error)).ok()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hinge_domain::Policy;
 use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::ROLE;
 use crate::held_metrics::HeldMetrics;
@@ -54,6 +54,9 @@ pub struct Metrics {
     unrendered: IntCounter,
     rollbacks: IntCounter,
     held: HeldMetrics,
+    audience_empty: IntCounterVec,
+    audiences_published: IntCounter,
+    people: IntGaugeVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -104,6 +107,19 @@ impl Metrics {
                 "Transactions that were rolled back; their records were decided again.",
             )?,
             held: HeldMetrics::register(registry)?,
+            audience_empty: counters(
+                "hinge_router_audience_empty_total",
+                "Notifications whose audience chose nobody: the department as such was told.",
+                &["department"],
+            )?,
+            audiences_published: IntCounter::new(
+                "hinge_router_audiences_published_total",
+                "Audiences written to hinge.audiences.",
+            )?,
+            people: IntGaugeVec::new(
+                Opts::new("hinge_router_people", "People whom the policy knows."),
+                &["department"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -114,6 +130,9 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.audience_empty.clone()),
+            Box::new(metrics.audiences_published.clone()),
+            Box::new(metrics.people.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -133,6 +152,12 @@ impl Metrics {
             self.lag_clamped.with_label_values(&[hop]);
         }
         self.lag_left_out.with_label_values(&["history"]);
+        for (position, department) in policy.departments.iter().enumerate() {
+            let labels = [department.name.as_ref()];
+            self.audience_empty.with_label_values(&labels);
+            let people = i64::try_from(policy.people.of(position).len()).unwrap_or(i64::MAX);
+            self.people.with_label_values(&labels).set(people);
+        }
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
         }
@@ -158,6 +183,10 @@ impl Metrics {
         self.held.held(by_topic);
     }
 
+    pub(crate) fn audiences_published(&self, count: usize) {
+        self.audiences_published.inc_by(count as u64);
+    }
+
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.inc();
     }
@@ -169,6 +198,9 @@ impl Metrics {
         }
         for (rule, count) in &tally.unknown {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
+        }
+        for (department, count) in &tally.for_nobody {
+            self.audience_empty.with_label_values(&[department.as_ref()]).inc_by(*count);
         }
         self.unrendered.inc_by(tally.unrendered);
         self.held.released(&tally.released);
@@ -228,6 +260,7 @@ mod tests {
             rules: Vec::new(),
             templates: Templates::default(),
             ignored: HashMap::new(),
+            people: Vec::new(),
         });
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let told = vec![told(5_000, false), told(-3_000, false), told(86_400_000, true)];

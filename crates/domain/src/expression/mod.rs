@@ -6,6 +6,7 @@
 mod check;
 mod convert;
 mod functions;
+mod logic;
 mod parts;
 mod syntax;
 
@@ -19,6 +20,7 @@ use cel::{Context, Env, ExecutionError, Program};
 use crate::Value;
 pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
 
+pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
@@ -127,9 +129,16 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
         match self.program.execute(&scope.context) {
             Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
-            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
-            Err(error) => Err(Unknown::Failed(functions::reason(&error))),
+            Err(error) => Err(unknown(&error)),
         }
+    }
+}
+
+/// Why there is no result.
+fn unknown(error: &ExecutionError) -> Unknown {
+    match error {
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        error => Unknown::Failed(functions::reason(error)),
     }
 }
 

@@ -189,7 +189,8 @@ fn the_corpus_is_large_its_names_are_its_own_and_its_codes_are_explained() {
 
     let codes: BTreeSet<&str> = all.iter().filter_map(|(_, code)| code.as_deref()).collect();
     let explained = run(["explain", "codes"]).well().output;
-    let explained: BTreeSet<&str> = explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let explained: BTreeSet<&str> =
+        explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let unknown: Vec<_> = codes.difference(&explained).collect();
     assert!(unknown.is_empty(), "`hinge explain` knows nothing of {unknown:?}");
     assert!(codes.len() >= 20, "the corpus tries {codes:?}");
