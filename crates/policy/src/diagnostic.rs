@@ -41,6 +41,7 @@ impl Diagnostic {
         "catalogue-version",
         "policy-empty",
         "mapping-invalid",
+        "source-invalid",
     ];
 }
 

@@ -6,6 +6,7 @@
 //! chain.yaml         the steps of the chain and their event types
 //! routes/*.yaml      who is told what, when
 //! templates/*.md     the words
+//! sources/*.yaml     how the records of other systems become events, with their schemas in *.avsc
 //! ```
 //!
 //! [`load`] reads it and either gives a [`Loaded`] policy or all [`Problems`] at once, each with file,
@@ -18,6 +19,7 @@ mod load;
 mod manifest;
 mod mapping;
 mod routes;
+mod sources;
 mod starter;
 mod templates;
 
@@ -25,4 +27,5 @@ pub use diagnostic::{Diagnostic, Problems};
 pub use directory::PolicyFile;
 pub use load::{Loaded, load, load_files};
 pub use mapping::{load_mapping, parse_mapping};
+pub use sources::{Mapped, load_mapped};
 pub use starter::{StarterError, write_starter};

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use hinge_domain::{Parts, Policy};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 
 use crate::diagnostic::{Diagnostic, Place, Problems};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
-use crate::{manifest, routes, templates};
+use crate::{manifest, routes, sources, templates};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Loaded {
     pub name: String,
     /// The policy.
     pub policy: Policy,
+    /// The systems whose records become events, by their topics.
+    pub sources: Sources,
     /// The files that it was made of: what makes the same policy again, anywhere.
     pub files: Vec<PolicyFile>,
 }
@@ -58,6 +60,7 @@ fn check(
     for file in directory.below("routes") {
         rules.extend(routes::routes(&mut file.page(&mut problems), &known, &mut ids));
     }
+    let sources = sources::sources(&directory, catalogue, &mut problems);
     let policy = Policy::new(Parts {
         version: directory.version(),
         departments,
@@ -73,7 +76,7 @@ fn check(
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    Ok(Loaded { name: manifest.name, policy, files: directory.into_files() })
+    Ok(Loaded { name: manifest.name, policy, sources, files: directory.into_files() })
 }
 
 /// What only the whole policy can get wrong: event types that nobody thought of.

@@ -47,11 +47,7 @@ impl Writer {
     /// Prepares a schema for reading and writing; also tells what it means. Schemas live as long as the
     /// process: they are leaked, because the library's reader borrows them and must not be built per record.
     pub(crate) fn parse(text: &str) -> Result<(String, Self), SchemaError> {
-        static LIMIT: Once = Once::new();
-        // The library's limit is one for the process and can be set once, before anything is decoded.
-        LIMIT.call_once(|| {
-            max_allocation_bytes(MAX_ALLOCATION);
-        });
+        limit_allocations();
         let unusable = |error: apache_avro::Error| SchemaError::new(error.to_string());
         let json = check_limits(text)?;
         let schema: &'static Schema = Box::leak(Box::new(Schema::parse(&json).map_err(unusable)?));
@@ -87,17 +83,7 @@ impl Writer {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
-        let mut input = Input { rest: datum, ran_out: false };
-        let read = self.decoder.read_value(&mut input);
-        if input.ran_out {
-            return Err(truncated());
-        }
-        let value = read.map_err(|error| Rejection::new(Code::AvroInvalid, describe(error.details())))?;
-        if !input.rest.is_empty() {
-            let detail = format!("{} bytes follow the data", input.rest.len());
-            return Err(Rejection::new(Code::AvroTrailing, detail));
-        }
-        let Avro::Record(written) = value else { return Err(truncated()) };
+        let Avro::Record(written) = read_whole(&self.decoder, datum)? else { return Err(truncated()) };
         from_record(written, &self.fields, Path::Data)
     }
 
@@ -115,6 +101,29 @@ impl Writer {
         written.map_err(|error| Rejection::new(Code::DataInvalid, describe(error.details())))?;
         Ok(())
     }
+}
+
+/// Sets the library's limit, which is one for the process and can be set once, before anything is decoded.
+pub(crate) fn limit_allocations() {
+    static LIMIT: Once = Once::new();
+    LIMIT.call_once(|| {
+        max_allocation_bytes(MAX_ALLOCATION);
+    });
+}
+
+/// Reads a datum that must end exactly where its schema says.
+pub(crate) fn read_whole(decoder: &GenericDatumReader<'_>, datum: &[u8]) -> Result<Avro, Rejection> {
+    let mut input = Input { rest: datum, ran_out: false };
+    let read = decoder.read_value(&mut input);
+    if input.ran_out {
+        return Err(truncated());
+    }
+    let value = read.map_err(|error| Rejection::new(Code::AvroInvalid, describe(error.details())))?;
+    if !input.rest.is_empty() {
+        let detail = format!("{} bytes follow the data", input.rest.len());
+        return Err(Rejection::new(Code::AvroTrailing, detail));
+    }
+    Ok(value)
 }
 
 /// The bytes of a datum. Remembers that more was asked for than there is, because the library turns the end

@@ -83,7 +83,7 @@ fn from_avro(value: Avro, kind: &Kind, path: Path<'_>) -> Result<Value, Rejectio
 }
 
 /// An exact number from its unscaled big-endian bytes; `None` where it has more than 128 bits or no bytes.
-fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Option<Decimal> {
+pub(crate) fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Option<Decimal> {
     let bytes: Vec<u8> = value.try_into().ok()?;
     let (first, _) = bytes.split_first()?;
     let sign = if first & 0x80 == 0 { 0 } else { 0xFF };

@@ -11,6 +11,8 @@
 //! must agree on. Nothing that arrives can make this crate panic, recurse without bound or allocate without
 //! bound: a value of [`MAX_BODY_BYTES`] costs some ten times its size at the most.
 //!
+//! Records of other systems become the same events by a [`Source`] of the policy (`foreign`).
+//!
 //! Not here: topics, offsets, headers of dead letters (the stream and the router), and what an event means
 //! (the domain).
 
@@ -25,6 +27,7 @@ mod encode;
 mod fact_rules;
 mod files;
 mod fingerprint;
+mod foreign;
 mod json_facts;
 mod json_members;
 mod notification;
@@ -37,6 +40,9 @@ pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
 pub use catalogue::{CATALOGUE_VERSION, Catalogue};
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;
+pub use foreign::{
+    AvroTable, ForeignRecord, Format, Framing, SchemaEntry, Source, SourceParts, Sources, json_row,
+};
 pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,

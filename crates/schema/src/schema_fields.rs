@@ -30,6 +30,11 @@ impl SchemaError {
         Self { name: String::new(), problem: problem.into() }
     }
 
+    /// What is wrong, without the schema's name.
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// Names the schema that has the problem.
     pub(crate) fn of(self, event_type: &str, version: u32) -> Self {
         Self { name: format!("{event_type}.v{version}"), ..self }

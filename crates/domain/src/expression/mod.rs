@@ -4,6 +4,7 @@
 //! not know events or rows; those put their values into a [`Scope`].
 
 mod convert;
+mod encodings;
 mod functions;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ pub struct Expression {
     source: String,
     program: Program,
     reads: Vec<Read>,
+    path: Option<Vec<String>>,
 }
 
 /// A field that an expression reads: `event.state` reads `state` of `event`.
@@ -94,12 +96,18 @@ impl Expression {
         check_extent(program.expression(), Extent::default())?;
         let mut reads = BTreeSet::new();
         collect_reads(program.expression(), &mut Vec::new(), &mut reads);
-        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
+        let path = path_of(program.expression());
+        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect(), path })
     }
 
     /// The text that it was parsed from.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names along its way, where it does nothing but read one place: `row.customer.state`.
+    pub fn path(&self) -> Option<&[String]> {
+        self.path.as_deref()
     }
 
     /// What it reads, each once, in order of name.
@@ -170,6 +178,19 @@ fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), SyntaxErro
         return children(&expression.expr).into_iter().try_for_each(|child| check_extent(child, here));
     };
     Err(SyntaxError { message, line: 1, column: 1 })
+}
+
+/// The names of a variable and of the fields read from it, if the expression is nothing else.
+fn path_of(expression: &IdedExpr) -> Option<Vec<String>> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) if !select.test => {
+            let mut path = path_of(&select.operand)?;
+            path.push(select.field.clone());
+            Some(path)
+        }
+        _ => None,
+    }
 }
 
 /// Walks an expression and notes `variable.field` and bare variables; names bound by a macro
