@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::{Format, PolicyArgs};
 use crate::exit::Coded;
+use crate::settings::Settings;
 
 /// Writes the starter policy.
 pub(crate) fn init(dir: &Path, out: &mut dyn Write) -> Result<()> {
@@ -26,9 +27,15 @@ pub(crate) fn init(dir: &Path, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Checks a policy; what is wrong with it is written as help, or as JSON for editors.
-pub(crate) fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> Result<ExitCode> {
+pub(crate) fn check(
+    args: &PolicyArgs,
+    settings: &Settings,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
     match hinge_policy::load(&args.policy, &Catalogue::builtin()) {
         Ok(loaded) => {
+            settings.topics_read(&loaded.sources)?;
             let policy = &loaded.policy;
             let (departments, rules) = (policy.departments.len(), policy.rules.len());
             match format {

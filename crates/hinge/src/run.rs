@@ -25,23 +25,25 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     let loaded = opening::load_policy(&args.policy.policy, &catalogue)?;
     tracing::info!(policy = %loaded.name, policy_version = %loaded.policy.version, "policy loaded");
     tracing::info!(settings = %settings.in_force(), "settings in force");
+    let topics = settings.topics_read(&loaded.sources)?;
     let registry = telemetry::registry(&loaded.policy.version)?;
-    let metrics = Metrics::register(&registry, &loaded.policy, &settings.input_topics())?;
+    let metrics = Metrics::register(&registry, &loaded.policy, &topics)?;
     let pulse = Arc::new(Pulse::default());
     let watch = Watch::start(&settings.admin.listen, Admin { registry, pulse: Arc::clone(&pulse) })?;
 
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
-    opening::prepare_embedded(&opened, &settings, &loaded.policy)?;
+    opening::prepare_embedded(&opened, &settings, &loaded)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
     let router = Router::new(Parts {
-        session: opened.log.session(&session_options(&settings)?)?,
+        session: opened.log.session(&session_options(&settings, &topics)?)?,
         reader: opened.log.reader()?,
         policy: Arc::new(loaded.policy),
         catalogue,
+        sources: loaded.sources,
         settings: hinge_router::Settings {
             limits: settings.limits(),
-            windows: settings.windows(),
+            windows: settings.windows(&topics),
             clock: Clock::Wall,
             drain: args.drain,
         },
@@ -73,11 +75,11 @@ fn apply(args: &RunArgs, settings: &mut Settings) {
     }
 }
 
-fn session_options(settings: &Settings) -> Result<SessionOptions> {
+fn session_options(settings: &Settings, topics: &[String]) -> Result<SessionOptions> {
     Ok(SessionOptions {
         group: format!("hinge-{ROLE}"),
         instance: settings.stream.instance.clone(),
-        topics: settings.input_topics(),
+        topics: topics.to_vec(),
         start_at: settings.start_at()?,
     })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use config::{Config, Environment, File, FileFormat};
 use hinge_domain::{Stream, Window};
+use hinge_schema::Sources;
 use hinge_stream::{Limits, StartAt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -138,13 +139,29 @@ impl Settings {
         }
     }
 
-    /// The distance within which a repeated event is recognised, for each input topic.
-    pub(crate) fn windows(&self) -> HashMap<String, Window> {
+    /// The topics that the router reads: the inputs and those of the sources, none of which may be an input too.
+    pub(crate) fn topics_read(&self, sources: &Sources) -> Result<Vec<String>> {
+        let mut topics = self.input_topics();
+        for topic in sources.topics() {
+            if topics.iter().any(|input| **input == **topic) {
+                let message = format!(
+                    "`{topic}` is one of [inputs], where Hinge's own events lie, and a source of the policy reads it \
+                     too; let one of them have a topic of its own"
+                );
+                return Err(Coded::new("settings-invalid", 78, message).into());
+            }
+        }
+        topics.extend(sources.topics().into_iter().map(ToString::to_string));
+        Ok(topics)
+    }
+
+    /// The distance within which a repeated event is recognised, for each topic that is read.
+    pub(crate) fn windows(&self, topics: &[String]) -> HashMap<String, Window> {
         let window = Window {
             offsets: self.router.repetition_offsets.into(),
             time: SignedDuration::from_hours(self.router.repetition_hours.into()),
         };
-        self.input_topics().into_iter().map(|topic| (topic, window)).collect()
+        topics.iter().map(|topic| (topic.clone(), window)).collect()
     }
 
     /// When a batch closes.

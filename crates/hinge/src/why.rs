@@ -29,7 +29,8 @@ pub(crate) fn why(id: &str, opened: &Opened, format: Format, out: &mut dyn Write
                 record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok());
             body.is_some_and(|body| body["id"] == id)
         };
-        if header("ce_id").is_some_and(|said| said == id) || said_in_body() {
+        let said = |name| header(name).is_some_and(|said| said == id);
+        if said("ce_id") || said("hinge-error-event-id") || said_in_body() {
             let of = |name: &str| header(name).unwrap_or_default().into_owned();
             letters.push(json!({
                 "outcome": "rejected",

@@ -14,7 +14,7 @@ use crate::topics::DEAD_LETTERS;
 const LONGEST_DETAIL: usize = 2048;
 
 /// More than our other headers take, in bytes.
-const OUR_HEADERS: usize = 1024;
+const OUR_HEADERS: usize = 2048;
 
 /// A letter without its body keeps the key up to this many bytes.
 const LONGEST_KEY: usize = 4096;
@@ -33,21 +33,22 @@ pub(crate) fn send(
     let detail = shortened(&rejection.detail);
     let bytes = size_of_original(record);
     let omitted = format!("at least {bytes} bytes, too many for this topic");
-    let headers: [(&str, &[u8]); 7] = [
+    let mut headers: Vec<(&str, &[u8])> = vec![
         ("hinge-error-code", rejection.code.as_str().as_bytes()),
         ("hinge-error-detail", detail.as_bytes()),
         ("hinge-error-topic", record.place.topic.as_bytes()),
         ("hinge-error-partition", partition.as_bytes()),
         ("hinge-error-offset", offset.as_bytes()),
         ("hinge-error-timestamp", timestamp.as_bytes()),
-        ("hinge-error-body-omitted", omitted.as_bytes()),
     ];
+    // A record of another system does not say the id of the event that it was about to become.
+    headers.extend(envelope.map(|envelope| ("hinge-error-event-id", envelope.event.id.as_bytes())));
     let key = record.key.as_deref().or(envelope.map(|envelope| envelope.event.correlation_id.as_bytes()));
     let whole = Outgoing {
         topic: DEAD_LETTERS,
         key,
         value: record.value.as_deref(),
-        headers: &headers[..headers.len() - 1],
+        headers: &headers,
         carried: Some(&record.headers),
         timestamp: None,
     };
@@ -59,6 +60,8 @@ pub(crate) fn send(
         }
     }
     let key = key.filter(|key| key.len() <= LONGEST_KEY);
+    let mut headers = headers.clone();
+    headers.push(("hinge-error-body-omitted", omitted.as_bytes()));
     session.send(&Outgoing { key, value: None, carried: None, headers: &headers, ..whole })?;
     Ok(())
 }

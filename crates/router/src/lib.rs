@@ -30,9 +30,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hinge_domain::{Meeting, Memory, Policy, Verdict, Window, decide};
-use hinge_schema::{Catalogue, Code, Rejection};
+use hinge_domain::{Memory, Policy, Window, decide};
+use hinge_schema::{Catalogue, Code, Rejection, Sources};
 use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
+use smallvec::SmallVec;
 
 pub use clock::Clock;
 pub use error::Error;
@@ -43,10 +44,10 @@ pub use output::LARGEST_RECORD;
 pub use pulse::Pulse;
 pub use topics::{DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
 
-use decode::Envelope;
+use decode::{Decoder, Envelope};
 use outcome::Tally;
 use output::Outputs;
-use recollection::{Recollection, meet};
+use recollection::{New, Recollection, meet};
 
 /// The role's name: crate, consumer group (`hinge-router`), metrics and `--role`.
 pub const ROLE: &str = "router";
@@ -87,6 +88,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// The event types.
     pub catalogue: Catalogue,
+    /// The systems whose records become events; none for Hinge's own topics alone.
+    pub sources: Sources,
     /// How it works.
     pub settings: Settings,
     /// Where it counts.
@@ -100,7 +103,7 @@ pub struct Router {
     session: Box<dyn Session>,
     reader: Box<dyn Reader>,
     policy: Arc<Policy>,
-    catalogue: Catalogue,
+    decoder: Decoder,
     settings: Settings,
     metrics: Metrics,
     pulse: Arc<Pulse>,
@@ -117,12 +120,14 @@ pub struct Router {
 impl Router {
     /// A router with a seat at the log.
     pub fn new(parts: Parts) -> Self {
+        parts.metrics.expect(&parts.sources);
+        let clock = parts.settings.clock;
         Self {
             outputs: Outputs::new(&parts.policy),
             session: parts.session,
             reader: parts.reader,
             policy: parts.policy,
-            catalogue: parts.catalogue,
+            decoder: Decoder { catalogue: parts.catalogue, sources: parts.sources, clock },
             settings: parts.settings,
             metrics: parts.metrics,
             pulse: parts.pulse,
@@ -164,12 +169,7 @@ impl Router {
     /// Partitions are ours: reads back what was met in them, so that a restart changes nothing.
     fn take_up(&mut self, positions: &Positions) -> Result<(), Error> {
         let rejected = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
-        let recollection = Recollection {
-            catalogue: &self.catalogue,
-            clock: self.settings.clock,
-            rejected: &rejected,
-            pulse: &self.pulse,
-        };
+        let recollection = Recollection { decoder: &self.decoder, rejected: &rejected, pulse: &self.pulse };
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
             let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
@@ -212,52 +212,62 @@ impl Router {
         }
     }
 
-    /// One record: decode, meet, decide, encode, sink.
+    /// One record: decode, meet, decide, encode, sink. It is one event, or as many as a source's mapping says; they
+    /// are told all or none.
     fn one(&mut self, record: &Record, polled: Instant) -> Result<Outcome, Error> {
-        let decoded =
-            catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.settings.clock)));
-        let envelope = match decoded.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(envelope) => envelope,
+        let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(record)));
+        let said = match said.unwrap_or_else(|_| Err(decode::panicked())) {
+            Ok(said) => said,
             Err(rejection) => return self.reject(record, None, &rejection),
         };
+        if let Some((source, mapped)) = &said.mapped {
+            self.tally.mapped(source, *mapped);
+        }
         let Some(memory) = self.memories.get_mut(&record.place) else {
             return Err(Error::NotOurs(record.place.clone()));
         };
-        match meet(memory, &envelope, record) {
-            Meeting::Repetition { .. } => Ok(Outcome::Filtered(Filtered::Repetition)),
-            Meeting::Conflict { first } => self.reject(record, Some(&envelope), &conflict(record, first)),
-            Meeting::New => {
-                let outcome = self.new_event(record, &envelope, polled)?;
+        let before = memory.mark();
+        match meet(memory, &said.envelopes, record) {
+            Err((event, first)) => self.reject(record, Some(event), &conflict(record, first)),
+            Ok(new) if new.is_empty() => Ok(Outcome::Filtered(if said.envelopes.is_empty() {
+                Filtered::Nothing
+            } else {
+                Filtered::Repetition
+            })),
+            Ok(new) => {
+                let outcome = self.new_events(record, &new, polled)?;
                 if let (Outcome::Rejected(_), Some(memory)) = (outcome, self.memories.get_mut(&record.place))
                 {
-                    memory.forget_last();
+                    memory.forget_since(before);
                 }
                 Ok(outcome)
             }
         }
     }
 
-    /// An event met for the first time: decided, written down, told.
-    fn new_event(&mut self, record: &Record, envelope: &Envelope, polled: Instant) -> Result<Outcome, Error> {
+    /// Events met for the first time: decided, written down, told.
+    fn new_events(&mut self, record: &Record, new: &New<'_>, polled: Instant) -> Result<Outcome, Error> {
         let policy = Arc::clone(&self.policy);
-        let decided = self.settings.clock.instant(envelope.recorded, polled);
-        let worked = catch_unwind(AssertUnwindSafe(|| {
-            let decision = decide(&envelope.event, &policy, envelope.recorded);
-            self.outputs.encode(record, envelope, &decision, decided)?;
-            Ok(decision)
-        }));
-        let decision = match worked.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(decision) => decision,
-            Err(rejection) => return self.reject(record, Some(envelope), &rejection),
-        };
+        let mut decisions: SmallVec<[_; 1]> = SmallVec::new();
+        self.outputs.clear();
+        for envelope in new {
+            let decided = self.settings.clock.instant(envelope.recorded, polled);
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let decision = decide(&envelope.event, &policy, envelope.recorded);
+                self.outputs.encode(record, envelope, &decision, decided)?;
+                Ok(decision)
+            }));
+            match worked.unwrap_or_else(|_| Err(decode::panicked())) {
+                Ok(decision) => decisions.push((decision, decided)),
+                Err(rejection) => return self.reject(record, Some(envelope), &rejection),
+            }
+        }
         self.begin()?;
-        self.outputs.send(self.session.as_mut(), record, envelope)?;
-        self.tally.note(self.settings.clock, envelope, &decision, decided);
-        Ok(match decision.verdict {
-            Verdict::Emitted(_) => Outcome::Emitted,
-            Verdict::Ignored(_) => Outcome::Filtered(Filtered::Ignored),
-            Verdict::Unrouted => Outcome::Unrouted,
-        })
+        self.outputs.send(self.session.as_mut(), record, new)?;
+        for (envelope, (decision, decided)) in new.iter().zip(&decisions) {
+            self.tally.note(self.settings.clock, envelope, decision, *decided);
+        }
+        Ok(Outcome::of_all(decisions.iter().map(|(decision, _)| &decision.verdict)))
     }
 
     /// Puts a record that cannot be decided into the dead letters.

@@ -1,6 +1,7 @@
 //! What the router tells Prometheus. Everything is counted after the commit, never before.
 
 use hinge_domain::Policy;
+use hinge_schema::Sources;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
@@ -48,6 +49,8 @@ pub struct Metrics {
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
     rollbacks: IntCounter,
+    source_events: IntCounterVec,
+    source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -97,6 +100,16 @@ impl Metrics {
                 "hinge_router_transactions_rolled_back_total",
                 "Transactions that were rolled back; their records were decided again.",
             )?,
+            source_events: counters(
+                "hinge_source_events_total",
+                "Events that the records of other systems said, by the policy's source.",
+                &["source"],
+            )?,
+            source_unread: counters(
+                "hinge_source_fields_unread_total",
+                "Fields of other systems' records that the source's mapping never reads and does not list as ignored.",
+                &["source"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -107,6 +120,8 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.source_events.clone()),
+            Box::new(metrics.source_unread.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -130,6 +145,14 @@ impl Metrics {
         }
     }
 
+    /// Starts the series of these sources at 0.
+    pub(crate) fn expect(&self, sources: &Sources) {
+        for name in sources.names() {
+            self.source_events.with_label_values(&[name.as_ref()]);
+            self.source_unread.with_label_values(&[name.as_ref()]);
+        }
+    }
+
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.inc();
     }
@@ -143,6 +166,10 @@ impl Metrics {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
         self.unrendered.inc_by(tally.unrendered);
+        for (source, mapped) in &tally.sources {
+            self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
+            self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);
+        }
         for told in &tally.told {
             if told.history {
                 self.lag_left_out.with_label_values(&["history"]).inc();

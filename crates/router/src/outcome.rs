@@ -31,6 +31,8 @@ pub enum Filtered {
     Repetition,
     /// The policy says that nobody wants to be told of such events.
     Ignored,
+    /// It says no event at all, by the mapping of its source.
+    Nothing,
 }
 
 impl Outcome {
@@ -50,8 +52,22 @@ impl Outcome {
             Self::Emitted | Self::Unrouted => "",
             Self::Filtered(Filtered::Repetition) => "repetition",
             Self::Filtered(Filtered::Ignored) => "ignored",
+            Self::Filtered(Filtered::Nothing) => "nothing",
             Self::Rejected(code) => code.as_str(),
         }
+    }
+
+    /// That of a record with several events, of which each came to its own: the one that reached furthest.
+    pub(crate) fn of_all<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Self {
+        let mut outcome = Self::Filtered(Filtered::Ignored);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Emitted(_) => return Self::Emitted,
+                Verdict::Unrouted => outcome = Self::Unrouted,
+                Verdict::Ignored(_) => {}
+            }
+        }
+        outcome
     }
 
     /// Every outcome that there is.
@@ -60,6 +76,7 @@ impl Outcome {
             Self::Emitted,
             Self::Filtered(Filtered::Repetition),
             Self::Filtered(Filtered::Ignored),
+            Self::Filtered(Filtered::Nothing),
             Self::Unrouted,
         ]
         .into_iter()
@@ -87,6 +104,16 @@ pub(crate) struct Tally {
     pub(crate) told: Vec<Told>,
     pub(crate) unknown: BTreeMap<Arc<str>, u64>,
     pub(crate) unrendered: u64,
+    pub(crate) sources: BTreeMap<Arc<str>, Mapped>,
+}
+
+/// What the records of a source came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mapped {
+    /// Events that they said.
+    pub(crate) events: u64,
+    /// Fields of theirs that the mapping never reads.
+    pub(crate) unread: u64,
 }
 
 impl Tally {
@@ -97,6 +124,13 @@ impl Tally {
                 self.outcomes.insert((Arc::clone(topic), outcome), 1);
             }
         }
+    }
+
+    /// A record of another system was read.
+    pub(crate) fn mapped(&mut self, source: &Arc<str>, mapped: Mapped) {
+        let sum = self.sources.entry(Arc::clone(source)).or_default();
+        sum.events += mapped.events;
+        sum.unread += mapped.unread;
     }
 
     pub(crate) fn note(

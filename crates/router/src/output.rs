@@ -1,6 +1,6 @@
-//! What one event leaves behind: notifications, its decision record, or its copy among the unrouted.
+//! What a record leaves behind: notifications, a decision record for each event, or its copy among the unrouted.
 //!
-//! Everything about one event is encoded before anything of it is sent, so that what is too large to be
+//! Everything about one record is encoded before anything of it is sent, so that what is too large to be
 //! written is found while the record can still go to the dead letters as a whole.
 
 use std::borrow::Cow;
@@ -24,18 +24,22 @@ type OwnedHeader = (Cow<'static, str>, Vec<u8>);
 
 struct Pending {
     topic: Arc<str>,
+    /// Whose correlation id keys it: the event at this place among those of the record.
+    event: usize,
     headers: Vec<OwnedHeader>,
     value: Vec<u8>,
     carries_original: bool,
 }
 
-/// The outputs of one event at a time; its buffers are used again.
+/// The outputs of one record at a time, which is one event or several; its buffers are used again.
 pub(crate) struct Outputs {
     policy_version: Arc<str>,
     departments: HashMap<Arc<str>, (Arc<str>, Format)>,
     decisions: Arc<str>,
     unrouted: Arc<str>,
     pending: Vec<Pending>,
+    /// How many events of the record are encoded.
+    events: usize,
 }
 
 impl Outputs {
@@ -50,10 +54,18 @@ impl Outputs {
             decisions: DECISIONS.into(),
             unrouted: UNROUTED.into(),
             pending: Vec::new(),
+            events: 0,
         }
     }
 
-    /// Encodes what the decision leaves behind. On an error nothing of it will be sent.
+    /// Begins with a record.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.events = 0;
+    }
+
+    /// Adds what the decision on one event of the record leaves behind. On an error nothing of the record may be
+    /// sent.
     pub(crate) fn encode(
         &mut self,
         record: &Record,
@@ -61,18 +73,24 @@ impl Outputs {
         decision: &Decision<'_>,
         decided: Timestamp,
     ) -> Result<(), Rejection> {
-        self.pending.clear();
+        let first = self.pending.len();
+        let event = self.events;
+        self.events += 1;
         let stamp =
             Stamp { policy_version: Arc::clone(&self.policy_version), recorded: envelope.recorded, decided };
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
                     let pending = self.notification(notification, &envelope.event, &stamp)?;
+                    let pending = Pending { event, ..pending };
                     self.pending.push(pending);
                 }
             }
+            // The record is there once, however many of its events nobody asked for.
+            Verdict::Unrouted if self.pending.iter().any(|pending| pending.carries_original) => {}
             Verdict::Unrouted => self.pending.push(Pending {
                 topic: Arc::clone(&self.unrouted),
+                event,
                 headers: vec![self.version_header()],
                 value: Vec::new(),
                 carries_original: true,
@@ -84,13 +102,14 @@ impl Outputs {
         })?;
         self.pending.push(Pending {
             topic: Arc::clone(&self.decisions),
+            event,
             headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],
             value: decision,
             carries_original: false,
         });
         let key = envelope.event.correlation_id.len();
         let size = |pending: &Pending| key + pending.size(record);
-        match self.pending.iter().find(|pending| size(pending) > LARGEST_RECORD) {
+        match self.pending[first..].iter().find(|pending| size(pending) > LARGEST_RECORD) {
             None => Ok(()),
             Some(large) => {
                 let detail = format!(
@@ -116,19 +135,19 @@ impl Outputs {
         encoded.headers.push(self.version_header());
         encoded.headers.extend(trace_headers(event));
         let (headers, value) = (encoded.headers, encoded.value);
-        Ok(Pending { topic: Arc::clone(topic), headers, value, carries_original: false })
+        Ok(Pending { topic: Arc::clone(topic), event: 0, headers, value, carries_original: false })
     }
 
     fn version_header(&self) -> OwnedHeader {
         ("hinge-policy-version".into(), self.policy_version.as_bytes().to_vec())
     }
 
-    /// Sends what was encoded last, keyed by the correlation id.
+    /// Sends what was encoded of a record's events, keyed by their correlation ids.
     pub(crate) fn send(
-        &mut self,
+        &self,
         session: &mut dyn Session,
         record: &Record,
-        envelope: &Envelope,
+        events: &[&Envelope],
     ) -> Result<(), Error> {
         let mut headers = Vec::new();
         for pending in &self.pending {
@@ -136,7 +155,7 @@ impl Outputs {
             headers.extend(pending.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())));
             session.send(&Outgoing {
                 topic: &pending.topic,
-                key: Some(envelope.event.correlation_id.as_bytes()),
+                key: Some(events[pending.event].event.correlation_id.as_bytes()),
                 value: if pending.carries_original { record.value.as_deref() } else { Some(&pending.value) },
                 headers: &headers,
                 carried: pending.carries_original.then_some(&record.headers),
@@ -148,6 +167,7 @@ impl Outputs {
 }
 
 impl Pending {
+    /// What it takes in the log, without its key.
     fn size(&self, record: &Record) -> usize {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
         let original = if self.carries_original { dead_letter::size_of_original(record) } else { 0 };

@@ -8,11 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use hinge_domain::{Meeting, Memory, Window};
-use hinge_schema::Catalogue;
 use hinge_stream::{Offset, Positions, Reader, Record, Session, TopicPartition};
+use smallvec::SmallVec;
 
-use crate::clock::Clock;
-use crate::decode::{self, Envelope};
+use crate::decode::{Decoder, Envelope};
 use crate::error::Error;
 use crate::pulse::Pulse;
 use crate::topics::DEAD_LETTERS;
@@ -56,8 +55,7 @@ fn origin(letter: &Record) -> Option<(TopicPartition, Offset)> {
 
 /// What reading back stands on.
 pub(crate) struct Recollection<'a> {
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) clock: Clock,
+    pub(crate) decoder: &'a Decoder,
     pub(crate) rejected: &'a Rejected,
     pub(crate) pulse: &'a Pulse,
 }
@@ -77,10 +75,10 @@ impl Recollection<'_> {
             if !self.rejected.is_empty() && self.rejected.contains(&(record.place.clone(), record.offset)) {
                 return;
             }
-            let decoded =
-                catch_unwind(AssertUnwindSafe(|| decode::envelope(&record, self.catalogue, self.clock)));
-            if let Ok(Ok(envelope)) = decoded {
-                meet(&mut memory, &envelope, &record);
+            let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(&record)));
+            if let Ok(Ok(said)) = said {
+                // What conflicts now did not when it was decided: its dead letter would be there.
+                let _ = meet(&mut memory, &said.envelopes, &record);
                 memory.keep();
             }
         })?;
@@ -88,7 +86,31 @@ impl Recollection<'_> {
     }
 }
 
-/// How a record relates to those before it.
-pub(crate) fn meet(memory: &mut Memory, envelope: &Envelope, record: &Record) -> Meeting {
-    memory.meet(envelope.event.identity(), envelope.event.content(), record.offset.0, envelope.recorded)
+/// Events of one record that nobody has told before.
+pub(crate) type New<'a> = SmallVec<[&'a Envelope; 1]>;
+
+/// An event that conflicts with an earlier one: the event, and the offset of the earlier one.
+pub(crate) type Conflict<'a> = (&'a Envelope, i64);
+
+/// How the events of a record relate to those before it: those that are new, unless one conflicts. Then the memory
+/// is as it was.
+pub(crate) fn meet<'a>(
+    memory: &mut Memory,
+    envelopes: &'a [Envelope],
+    record: &Record,
+) -> Result<New<'a>, Conflict<'a>> {
+    let mark = memory.mark();
+    let mut new = New::new();
+    for envelope in envelopes {
+        let event = &envelope.event;
+        match memory.meet(event.identity(), event.content(), record.offset.0, envelope.recorded) {
+            Meeting::New => new.push(envelope),
+            Meeting::Repetition { .. } => {}
+            Meeting::Conflict { first } => {
+                memory.forget_since(mark);
+                return Err((envelope, first));
+            }
+        }
+    }
+    Ok(new)
 }

@@ -252,7 +252,7 @@ impl<'a> Ingest<'a> {
             }
             rows
         };
-        let events = self.mapping.events(row.clone(), &lookup).map_err(|why| why.to_string())?;
+        let events = self.mapping.events(&row.clone().into(), &lookup).map_err(|why| why.to_string())?;
         events.into_iter().map(|event| self.record(event)).collect()
     }
 
