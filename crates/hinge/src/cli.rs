@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ingest::IngestArgs;
+use crate::map::MapAction;
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
 /// it, and measures how long the telling takes.
@@ -83,6 +84,11 @@ pub(crate) enum Command {
         policy: Option<PathBuf>,
         #[command(flatten)]
         ingest: IngestArgs,
+    },
+    /// Try a mapping for files or a source for topics: what comes out, row by row
+    Map {
+        #[command(subcommand)]
+        action: MapAction,
     },
     /// Read a topic: notifications, decisions, dead letters or events, decoded
     Tail(TailArgs),

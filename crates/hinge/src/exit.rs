@@ -37,6 +37,7 @@ impl Coded {
         "code-unknown",
         "demo-folder-taken",
         "input-broken-off",
+        "map-input-missing",
         "not-found",
         "settings-invalid",
         "starter-exists",

@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod explain;
 mod ingest;
+mod map;
 mod opening;
 mod policies;
 mod run;
@@ -60,6 +61,7 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
             opening::apply_log_args(&mut settings, &log);
             ingest_events(&settings, policy.as_deref(), &ingest, format, out)?;
         }
+        Command::Map { action } => map::map(&action, settings, format, out)?,
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
             tail::tail(&args, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;

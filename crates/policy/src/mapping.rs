@@ -222,7 +222,10 @@ impl<'a> Reader<'a> {
             None => shared.correlation_id.clone(),
         };
         let id = self.expression(&entry.id);
-        if id.as_ref().is_some_and(|id| !id.reads().iter().any(|read| !SAME_FOR_ALL.contains(&read.variable.as_str()))) {
+        if id
+            .as_ref()
+            .is_some_and(|id| !id.reads().iter().any(|read| !SAME_FOR_ALL.contains(&read.variable.as_str())))
+        {
             let message = "every row would have the same id, and only the first event would count".to_owned();
             let help = "build the id from what makes the row unique, such as `row.order_id + '/placed'`";
             self.page.note("mapping-invalid", &entry.id, message, help);

@@ -82,10 +82,13 @@ pub(crate) fn sources(
 ) -> Sources {
     let mut read_by: BTreeMap<Arc<str>, String> = BTreeMap::new();
     let mut sources = Vec::new();
-    for file in directory.below("sources").filter(|file| file.path.extension().is_some_and(|it| it == "yaml")) {
+    for file in directory.below("sources").filter(|file| file.path.extension().is_some_and(|it| it == "yaml"))
+    {
         let beside = |name: &str| {
             let found = directory.file(&format!("sources/{name}"));
-            found.map(|file| file.text.clone()).ok_or_else(|| "there is no such file in `sources/`".to_owned())
+            found
+                .map(|file| file.text.clone())
+                .ok_or_else(|| "there is no such file in `sources/`".to_owned())
         };
         let mut reader = Reader::new(file.page(problems), catalogue);
         let Some(written) = reader.page.yaml::<MappingFile>() else { continue };
@@ -93,7 +96,8 @@ pub(crate) fn sources(
         for topic in &topics {
             if let Some(other) = read_by.insert(topic.value.as_str().into(), file.name.clone()) {
                 let message = format!("`{}` is already read by `{other}`", topic.value);
-                let help = "a topic belongs to one source; put the events of both into one file, each with `when:`";
+                let help =
+                    "a topic belongs to one source; put the events of both into one file, each with `when:`";
                 reader.page.note("name-duplicate", topic, message, help);
             }
         }
@@ -108,7 +112,8 @@ fn source(
     file: MappingFile,
     beside: &dyn Fn(&str) -> Result<String, String>,
 ) -> Option<Source> {
-    let name = reader.page.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        reader.page.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let topics = topics(&mut reader.page, file.topics.as_ref());
     let format = format(&mut reader.page, file.format.as_ref());
     only_for_files(&mut reader.page, &file);
@@ -208,13 +213,19 @@ fn table(
         page.note("source-invalid", avro, "there is no schema".to_owned(), help);
         return None;
     }
-    let entries: Vec<Option<SchemaEntry>> = schemas.iter().map(|schema| entry(page, schema, beside)).collect();
+    let entries: Vec<Option<SchemaEntry>> =
+        schemas.iter().map(|schema| entry(page, schema, beside)).collect();
     let entries = entries.into_iter().collect::<Option<Vec<_>>>()?;
     match AvroTable::new(found?, &entries) {
         Ok(table) => Some(table),
         Err((position, why)) => {
             let help = "give each schema as Avro's JSON, once, with the name by which records call it";
-            page.note("source-invalid", &schemas[position], format!("this schema cannot be used: {why}"), help);
+            page.note(
+                "source-invalid",
+                &schemas[position],
+                format!("this schema cannot be used: {why}"),
+                help,
+            );
             None
         }
     }
@@ -231,7 +242,12 @@ fn entry(
             Ok(text) => text,
             Err(why) => {
                 let message = format!("`{}` cannot be read: {why}", file.value);
-                page.note("source-invalid", file, message, "put the schema beside this file, with the ending .avsc");
+                page.note(
+                    "source-invalid",
+                    file,
+                    message,
+                    "put the schema beside this file, with the ending .avsc",
+                );
                 return None;
             }
         },

@@ -68,10 +68,14 @@ impl Decoder {
             return Ok(Said { envelopes: SmallVec::new(), mapped });
         };
         let trace = trace(&record.headers);
-        let envelopes: SmallVec<[Envelope; 1]> = source.events(&given)?.into_iter().map(|mut event| {
-            event.extensions.extend_from_slice(&trace);
-            self.envelope(record, event, None)
-        }).collect();
+        let envelopes: SmallVec<[Envelope; 1]> = source
+            .events(&given)?
+            .into_iter()
+            .map(|mut event| {
+                event.extensions.extend_from_slice(&trace);
+                self.envelope(record, event, None)
+            })
+            .collect();
         let mapped = Mapped { events: envelopes.len() as u64, unread: source.unread(&given).count() as u64 };
         Ok(Said { envelopes, mapped: Some((Arc::clone(source.name()), mapped)) })
     }

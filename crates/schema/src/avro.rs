@@ -47,7 +47,7 @@ impl Writer {
     /// Prepares a schema for reading and writing; also tells what it means. Schemas live as long as the
     /// process: they are leaked, because the library's reader borrows them and must not be built per record.
     pub(crate) fn parse(text: &str) -> Result<(String, Self), SchemaError> {
-        limit_allocations();
+        set_allocation_limit();
         let unusable = |error: apache_avro::Error| SchemaError::new(error.to_string());
         let json = check_limits(text)?;
         let schema: &'static Schema = Box::leak(Box::new(Schema::parse(&json).map_err(unusable)?));
@@ -83,7 +83,8 @@ impl Writer {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
-        let Avro::Record(written) = read_whole(&self.decoder, datum)? else { return Err(truncated()) };
+        let value = read_all(&self.decoder, datum)?;
+        let Avro::Record(written) = value else { return Err(truncated()) };
         from_record(written, &self.fields, Path::Data)
     }
 
@@ -103,16 +104,17 @@ impl Writer {
     }
 }
 
-/// Sets the library's limit, which is one for the process and can be set once, before anything is decoded.
-pub(crate) fn limit_allocations() {
+/// Sets how much one length in the data may make the library allocate; it is one limit for the process, and can
+/// be set once, before anything is decoded.
+pub(crate) fn set_allocation_limit() {
     static LIMIT: Once = Once::new();
     LIMIT.call_once(|| {
         max_allocation_bytes(MAX_ALLOCATION);
     });
 }
 
-/// Reads a datum that must end exactly where its schema says.
-pub(crate) fn read_whole(decoder: &GenericDatumReader<'_>, datum: &[u8]) -> Result<Avro, Rejection> {
+/// Reads data that must end exactly where the reader's schema says.
+pub(crate) fn read_all(decoder: &GenericDatumReader<'_>, datum: &[u8]) -> Result<Avro, Rejection> {
     let mut input = Input { rest: datum, ran_out: false };
     let read = decoder.read_value(&mut input);
     if input.ran_out {

@@ -15,7 +15,8 @@ pub(crate) fn fingerprint(schema: &Json) -> [u8; 8] {
 /// The canonical form of a schema: names in full, in a fixed order, and nothing that does not matter to reading.
 /// Names, symbols and types never need escapes.
 fn write_canonical(schema: &Json, namespace: &str, target: &mut String) {
-    let full = full_name(schema["name"].as_str().unwrap_or_default(), schema["namespace"].as_str(), namespace);
+    let full =
+        full_name(schema["name"].as_str().unwrap_or_default(), schema["namespace"].as_str(), namespace);
     let own = full.rsplit_once('.').map_or("", |(namespace, _)| namespace);
     let namespace = if full.is_empty() { namespace } else { own };
     match schema {

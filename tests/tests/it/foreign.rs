@@ -73,82 +73,104 @@ fn row(number: &str, paid: bool) -> Json {
 #[test]
 fn a_change_record_is_as_many_events_as_its_source_says_each_told_once() {
     let (sources, topic) = source(ORDERS);
-    on_both(&starter(), |world| world.with_sources(sources.clone()), |world| {
-        let tombstone = Input { value: None, ..change("d", "A-1", Json::Null, Json::Null) };
-        let changes = [
-            change("c", "A-1", Json::Null, row("A-1", false)),
-            change("u", "A-1", row("A-1", false), row("A-1", true)),
-            change("u", "A-1", row("A-1", true), row("A-1", true)),
-            change("r", "A-2", Json::Null, row("A-2", true)),
-            change("d", "A-1", row("A-1", true), Json::Null),
-            tombstone,
-        ];
-        world.write_to(&topic, &changes[..3]);
-        let before = world.drain();
-        // After a restart the events of A-1 are still known, whichever record told them.
-        world.write_to(&topic, &changes[2..]);
-        let after = world.drain();
-        let repetition = Outcome::Filtered(Filtered::Repetition);
-        assert_eq!(by_outcome(&before), BTreeMap::from([(Outcome::Emitted, 2), (repetition, 1)]));
-        let nothing = Outcome::Filtered(Filtered::Nothing);
-        assert_eq!(
-            by_outcome(&after),
-            BTreeMap::from([(Outcome::Emitted, 2), (repetition, 1), (nothing, 1)])
-        );
-        let decided: Vec<Json> = world
-            .records(DECISIONS)
-            .iter()
-            .map(|record| serde_json::from_slice(record.value.as_ref().unwrap()).unwrap())
-            .collect();
-        let mut ids: Vec<&str> = decided.iter().map(|decision| decision["event"]["id"].as_str().unwrap()).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, ["A-1/cancelled", "A-1/confirmed", "A-1/placed", "A-2/confirmed", "A-2/placed"]);
-        let told = world.notifications();
-        let placed = told.iter().find(|it| it.event.id == "A-1/placed").unwrap();
-        assert_eq!(placed.event.source, "urn:example:shop");
-        assert_eq!(placed.event.occurred.to_string(), "2026-03-02T10:00:00Z");
-        assert!(placed.title.contains("A-1") && placed.title.contains("2026-03-05"), "{}", placed.title);
-        vec![before, after]
-    });
+    on_both(
+        &starter(),
+        |world| world.with_sources(sources.clone()),
+        |world| {
+            let tombstone = Input { value: None, ..change("d", "A-1", Json::Null, Json::Null) };
+            let changes = [
+                change("c", "A-1", Json::Null, row("A-1", false)),
+                change("u", "A-1", row("A-1", false), row("A-1", true)),
+                change("u", "A-1", row("A-1", true), row("A-1", true)),
+                change("r", "A-2", Json::Null, row("A-2", true)),
+                change("d", "A-1", row("A-1", true), Json::Null),
+                tombstone,
+            ];
+            world.write_to(&topic, &changes[..3]);
+            let before = world.drain();
+            // After a restart the events of A-1 are still known, whichever record told them.
+            world.write_to(&topic, &changes[2..]);
+            let after = world.drain();
+            let repetition = Outcome::Filtered(Filtered::Repetition);
+            assert_eq!(by_outcome(&before), BTreeMap::from([(Outcome::Emitted, 2), (repetition, 1)]));
+            let nothing = Outcome::Filtered(Filtered::Nothing);
+            assert_eq!(
+                by_outcome(&after),
+                BTreeMap::from([(Outcome::Emitted, 2), (repetition, 1), (nothing, 1)])
+            );
+            let decided: Vec<Json> = world
+                .records(DECISIONS)
+                .iter()
+                .map(|record| serde_json::from_slice(record.value.as_ref().unwrap()).unwrap())
+                .collect();
+            let mut ids: Vec<&str> =
+                decided.iter().map(|decision| decision["event"]["id"].as_str().unwrap()).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, ["A-1/cancelled", "A-1/confirmed", "A-1/placed", "A-2/confirmed", "A-2/placed"]);
+            let told = world.notifications();
+            let placed = told.iter().find(|it| it.event.id == "A-1/placed").unwrap();
+            assert_eq!(placed.event.source, "urn:example:shop");
+            assert_eq!(placed.event.occurred.to_string(), "2026-03-02T10:00:00Z");
+            assert!(placed.title.contains("A-1") && placed.title.contains("2026-03-05"), "{}", placed.title);
+            vec![before, after]
+        },
+    );
 }
 
 #[test]
 fn one_event_that_cannot_be_mapped_or_conflicts_sends_the_whole_record_to_the_dead_letters() {
     let (sources, topic) = source(ORDERS);
-    on_both(&starter(), |world| world.with_sources(sources.clone()), |world| {
-        let mut unmapped = row("A-1", true);
-        unmapped["paid_at"] = json!("yesterday");
-        let mut dearer = row("A-2", true);
-        dearer["total"] = json!("OoU=");
-        world.write_to(&topic, &[
-            change("c", "A-1", Json::Null, unmapped),
-            change("c", "A-2", Json::Null, row("A-2", false)),
-            // Its confirmation would be new, but the order placed is told differently.
-            change("u", "A-2", Json::Null, dearer.clone()),
-        ]);
-        let before = world.drain();
-        let (failed, conflict) = (Outcome::Rejected(Code::MappingFailed), Outcome::Rejected(Code::Conflict));
-        assert_eq!(by_outcome(&before), BTreeMap::from([(Outcome::Emitted, 1), (failed, 1), (conflict, 1)]));
-        let told = world.notifications();
-        assert!(told.iter().all(|it| it.event.id == "A-2/placed"), "all of a record or none");
-        let letters = world.records(DEAD_LETTERS);
-        let header = |letter: usize, name: &str| {
-            String::from_utf8(letters[letter].headers.get(name).unwrap_or_default().to_vec()).unwrap()
-        };
-        let of = |code: &str| (0..letters.len()).find(|at| header(*at, "hinge-error-code") == code).unwrap();
-        assert!(header(of("mapping-failed"), "hinge-error-detail").starts_with("`time` of `order.confirmed`"));
-        assert!(!header(of("mapping-failed"), "hinge-error-detail").contains("yesterday"));
-        assert_eq!(header(of("conflict"), "hinge-error-event-id"), "A-2/placed");
-        // What was rejected was never met: neither here nor after a restart is anything of it known.
-        world.write_to(&topic, &[
-            change("u", "A-2", Json::Null, row("A-2", true)),
-            change("c", "A-1", Json::Null, row("A-1", true)),
-        ]);
-        let after = world.drain();
-        assert_eq!(by_outcome(&after), BTreeMap::from([(Outcome::Emitted, 2)]));
-        assert_eq!(world.records(DECISIONS).len(), 4);
-        vec![before, after]
-    });
+    on_both(
+        &starter(),
+        |world| world.with_sources(sources.clone()),
+        |world| {
+            let mut unmapped = row("A-1", true);
+            unmapped["paid_at"] = json!("yesterday");
+            let mut dearer = row("A-2", true);
+            dearer["total"] = json!("OoU=");
+            world.write_to(
+                &topic,
+                &[
+                    change("c", "A-1", Json::Null, unmapped),
+                    change("c", "A-2", Json::Null, row("A-2", false)),
+                    // Its confirmation would be new, but the order placed is told differently.
+                    change("u", "A-2", Json::Null, dearer.clone()),
+                ],
+            );
+            let before = world.drain();
+            let (failed, conflict) =
+                (Outcome::Rejected(Code::MappingFailed), Outcome::Rejected(Code::Conflict));
+            assert_eq!(
+                by_outcome(&before),
+                BTreeMap::from([(Outcome::Emitted, 1), (failed, 1), (conflict, 1)])
+            );
+            let told = world.notifications();
+            assert!(told.iter().all(|it| it.event.id == "A-2/placed"), "all of a record or none");
+            let letters = world.records(DEAD_LETTERS);
+            let header = |letter: usize, name: &str| {
+                String::from_utf8(letters[letter].headers.get(name).unwrap_or_default().to_vec()).unwrap()
+            };
+            let of =
+                |code: &str| (0..letters.len()).find(|at| header(*at, "hinge-error-code") == code).unwrap();
+            assert!(
+                header(of("mapping-failed"), "hinge-error-detail").starts_with("`time` of `order.confirmed`")
+            );
+            assert!(!header(of("mapping-failed"), "hinge-error-detail").contains("yesterday"));
+            assert_eq!(header(of("conflict"), "hinge-error-event-id"), "A-2/placed");
+            // What was rejected was never met: neither here nor after a restart is anything of it known.
+            world.write_to(
+                &topic,
+                &[
+                    change("u", "A-2", Json::Null, row("A-2", true)),
+                    change("c", "A-1", Json::Null, row("A-1", true)),
+                ],
+            );
+            let after = world.drain();
+            assert_eq!(by_outcome(&after), BTreeMap::from([(Outcome::Emitted, 2)]));
+            assert_eq!(world.records(DECISIONS).len(), 4);
+            vec![before, after]
+        },
+    );
 }
 
 /// Departments are told of orders confirmed; of orders placed only where they are large.
@@ -164,19 +186,26 @@ fn few_routes() -> Arc<Policy> {
 #[test]
 fn a_record_is_unrouted_once_and_only_if_none_of_its_events_is_told() {
     let (sources, topic) = source(ORDERS);
-    on_both(&few_routes(), |world| world.with_sources(sources.clone()), |world| {
-        let mut elsewhere = row("A-3", true);
-        elsewhere["state"] = json!("BE");
-        world.write_to(&topic, &[
-            change("c", "A-1", Json::Null, row("A-1", false)),
-            change("c", "A-2", Json::Null, row("A-2", true)),
-            change("c", "A-3", Json::Null, elsewhere),
-        ]);
-        let summary = world.drain();
-        assert_eq!(by_outcome(&summary), BTreeMap::from([(Outcome::Emitted, 1), (Outcome::Unrouted, 2)]));
-        // A-2's order placed was not asked for either: its record lies there as well, for that event.
-        assert_eq!(world.records(UNROUTED).len(), 3);
-        assert_eq!(world.records(DECISIONS).len(), 5);
-        vec![summary]
-    });
+    on_both(
+        &few_routes(),
+        |world| world.with_sources(sources.clone()),
+        |world| {
+            let mut elsewhere = row("A-3", true);
+            elsewhere["state"] = json!("BE");
+            world.write_to(
+                &topic,
+                &[
+                    change("c", "A-1", Json::Null, row("A-1", false)),
+                    change("c", "A-2", Json::Null, row("A-2", true)),
+                    change("c", "A-3", Json::Null, elsewhere),
+                ],
+            );
+            let summary = world.drain();
+            assert_eq!(by_outcome(&summary), BTreeMap::from([(Outcome::Emitted, 1), (Outcome::Unrouted, 2)]));
+            // A-2's order placed was not asked for either: its record lies there as well, for that event.
+            assert_eq!(world.records(UNROUTED).len(), 3);
+            assert_eq!(world.records(DECISIONS).len(), 5);
+            vec![summary]
+        },
+    );
 }

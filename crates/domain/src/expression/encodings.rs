@@ -103,7 +103,8 @@ fn decimal_base64<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
     let place = 16_usize.checked_sub(bytes.len()).ok_or_else(|| fail("the number has too many digits"))?;
     wide[place..].copy_from_slice(&bytes);
     let scale = whole(&arguments, 1).and_then(|scale| u32::try_from(scale).ok());
-    let scale = scale.filter(|scale| *scale <= 28).ok_or_else(|| fail("takes 0 to 28 digits after the point"))?;
+    let scale =
+        scale.filter(|scale| *scale <= 28).ok_or_else(|| fail("takes 0 to 28 digits after the point"))?;
     let number = Decimal::try_from_i128_with_scale(i128::from_be_bytes(wide), scale);
     let number = number.map_err(|_| fail("the number has too many digits"))?;
     Ok(CowVal::owned(CelString::from(number.to_string())))

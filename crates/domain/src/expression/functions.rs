@@ -205,7 +205,8 @@ fn decimal<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
 fn stamp<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
     let stamp = crate::stamp::reformat(text(&arguments, 0), text(&arguments, 1));
     // The reason in the library's words would repeat the text.
-    let stamp = stamp.map_err(|_| ExecutionError::function_error("stamp", "the text is not in this format"))?;
+    let stamp =
+        stamp.map_err(|_| ExecutionError::function_error("stamp", "the text is not in this format"))?;
     Ok(CowVal::owned(CelString::from(stamp)))
 }
 

@@ -217,7 +217,10 @@ impl Mapping {
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let joins = self.joins.iter().map(|join| &join.is);
         let shared = self.shared.iter().map(|fact| &fact.value);
-        joins.chain(self.when.as_ref()).chain(shared).chain(self.events.iter().flat_map(EventMapping::expressions))
+        joins
+            .chain(self.when.as_ref())
+            .chain(shared)
+            .chain(self.events.iter().flat_map(EventMapping::expressions))
     }
 }
 

@@ -23,6 +23,7 @@ mod rejects;
 mod report;
 mod rows;
 mod sorter;
+mod trial;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,7 @@ use packed::Packed;
 use rejects::Rejects;
 pub(crate) use report::{EventCount, JoinCount, Summary};
 use rows::{BadRow, Rows};
+pub(crate) use trial::{Tried, try_rows};
 
 /// What to bring in, and how.
 #[derive(Args, Clone, Debug)]

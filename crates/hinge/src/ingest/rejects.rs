@@ -15,6 +15,7 @@ use super::rows::BadRow;
 /// The rejects of one run. The file is made with the first of them, over that of an earlier run.
 #[derive(Debug)]
 pub(super) struct Rejects {
+    kept: bool,
     path: PathBuf,
     file: Option<BufWriter<File>>,
     count: u64,
@@ -34,8 +35,13 @@ struct Reject<'a> {
 }
 
 impl Rejects {
+    /// Rejects that are counted and not kept.
+    pub(super) fn nowhere() -> Self {
+        Self { kept: false, ..Self::new(PathBuf::new()) }
+    }
+
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, count: 0, first: None }
+        Self { kept: true, path, file: None, count: 0, first: None }
     }
 
     /// A row that was read but says nothing that could be an event.
@@ -75,6 +81,9 @@ impl Rejects {
     fn add(&mut self, reject: &Reject<'_>) -> Result<()> {
         self.count += 1;
         self.first.get_or_insert_with(|| format!("{}:{}", reject.file, reject.line));
+        if !self.kept {
+            return Ok(());
+        }
         let failed = || {
             format!(
                 "cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere",

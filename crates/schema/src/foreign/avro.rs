@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use apache_avro::rabin::Rabin;
 use apache_avro::Schema;
+use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use hinge_domain::{Row, Value};
 use uuid::Uuid;
 
 use super::avro_values::Plan;
-use crate::avro::{limit_allocations, read_whole, split, truncated};
+use crate::avro::{read_all, set_allocation_limit, split, truncated};
 use crate::fingerprint::fingerprint;
 use crate::schema_fields::check_limits;
 use crate::{Code, Rejection};
@@ -99,7 +99,7 @@ impl AvroTable {
     }
 
     fn add(&mut self, entry: &SchemaEntry) -> Result<(), String> {
-        limit_allocations();
+        set_allocation_limit();
         let json = check_limits(&entry.schema).map_err(|error| error.problem().to_owned())?;
         let parsed = Schema::parse(&json).map_err(|error| error.to_string())?;
         // As with Hinge's own schemas: the library's reader borrows them and must not be built per record.
@@ -155,9 +155,12 @@ impl AvroTable {
             Framing::Confluent => confluent(bytes, header)?,
         };
         let Some(schema) = self.by_reference.get(&reference).map(|position| &self.schemas[*position]) else {
-            return Err(Rejection::new(Code::SchemaUnknown, format!("the source names no schema {reference}")));
+            return Err(Rejection::new(
+                Code::SchemaUnknown,
+                format!("the source names no schema {reference}"),
+            ));
         };
-        let value = read_whole(&schema.decoder, datum)?;
+        let value = read_all(&schema.decoder, datum)?;
         schema.plan.value(value).ok_or_else(truncated)
     }
 }
@@ -179,13 +182,17 @@ fn confluent<'a>(bytes: &'a [u8], header: Option<&[u8]>) -> Result<(Reference, &
     if let Some(header) = header {
         return match reference(header) {
             Some((reference, [])) => Ok((reference, bytes)),
-            Some(_) | None => {
-                Err(Rejection::new(Code::AvroInvalid, "the header that names the schema is neither a number nor a GUID"))
-            }
+            Some(_) | None => Err(Rejection::new(
+                Code::AvroInvalid,
+                "the header that names the schema is neither a number nor a GUID",
+            )),
         };
     }
     reference(bytes).ok_or_else(|| {
-        Rejection::new(Code::AvroInvalid, "not in Confluent's framing, which starts with 00 and a schema's number")
+        Rejection::new(
+            Code::AvroInvalid,
+            "not in Confluent's framing, which starts with 00 and a schema's number",
+        )
     })
 }
 

@@ -34,7 +34,9 @@ pub(super) struct Plan {
 enum Kind {
     /// All that the decoded value tells by itself.
     Plain,
-    Decimal { scale: u32 },
+    Decimal {
+        scale: u32,
+    },
     Record(Vec<(Arc<str>, Arc<Plan>)>),
     List(Arc<Plan>),
     Map(Arc<Plan>),
@@ -70,7 +72,8 @@ impl Plan {
                 Value::List(values.into_iter().map(|value| item.value(value)).collect::<Option<_>>()?)
             }
             (Kind::Map(item), Avro::Map(values)) => {
-                let members = values.into_iter().map(|(name, value)| Some((Arc::from(name), item.value(value)?)));
+                let members =
+                    values.into_iter().map(|(name, value)| Some((Arc::from(name), item.value(value)?)));
                 let mut members = members.collect::<Option<Vec<(Arc<str>, Value)>>>()?;
                 // The library gives them in any order.
                 members.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -86,7 +89,8 @@ impl Plan {
 }
 
 fn plain(value: Avro) -> Option<Value> {
-    let instant = |instant: Result<Timestamp, jiff::Error>| instant.ok().map_or(Value::Absent, Value::Instant);
+    let instant =
+        |instant: Result<Timestamp, jiff::Error>| instant.ok().map_or(Value::Absent, Value::Instant);
     // On clocks of a zone that the mapping names.
     let local = |instant: Result<Timestamp, jiff::Error>| {
         instant.ok().map_or(Value::Absent, |at| Value::text(TimeZone::UTC.to_datetime(at).to_string()))
@@ -115,11 +119,8 @@ fn plain(value: Avro) -> Option<Value> {
         }
         Avro::Uuid(id) => Value::text(id.to_string()),
         Avro::Duration(duration) => {
-            let [months, days, millis] = [
-                u32::from(duration.months()),
-                u32::from(duration.days()),
-                u32::from(duration.millis()),
-            ];
+            let [months, days, millis] =
+                [u32::from(duration.months()), u32::from(duration.days()), u32::from(duration.millis())];
             let part = |name: &str, count: u32| (Arc::from(name), Value::Int(count.into()));
             Value::Record(vec![part("months", months), part("days", days), part("millis", millis)])
         }

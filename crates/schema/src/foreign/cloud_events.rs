@@ -85,8 +85,7 @@ fn data(
     schema: Option<&[u8]>,
 ) -> Result<Row, Rejection> {
     let media_type = content_type.split(';').next().unwrap_or_default().trim_end();
-    let says_avro =
-        matches!(media_type, "application/avro" | "avro/binary" | "application/vnd.apache.avro");
+    let says_avro = matches!(media_type, "application/avro" | "avro/binary" | "application/vnd.apache.avro");
     match avro {
         Some(avro) if says_avro || media_type.is_empty() => avro.row(bytes, schema),
         None if says_avro => {

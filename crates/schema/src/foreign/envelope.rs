@@ -15,9 +15,12 @@ const UNAVAILABLE: &str = "__debezium_unavailable_value";
 /// What a change record says. `row` is the row after the change, or before it where it was deleted.
 pub(super) fn given(record: Row) -> Result<Option<Given>, Rejection> {
     let Some(Value::Record(mut change)) = payload(record) else { return Ok(None) };
-    let Some(Value::Text(op)) = member(&change, "op").cloned() else { return flattened(change) };
-    let [before, after, source, ts_ms] = ["before", "after", "source", "ts_ms"].map(|name| take(&mut change, name));
-    let mut before = row(before, "before")?;
+    let is_flattened = member(&change, "__op").or(member(&change, "__deleted")).is_some();
+    let op = member(&change, "op").filter(|_| !is_flattened).cloned();
+    let Some(Value::Text(op)) = op else { return flattened(change) };
+    let [before, after, source, ts_ms] =
+        ["before", "after", "source", "ts_ms"].map(|name| take(&mut change, name));
+    let before = row(before, "before")?;
     let after = match &*op {
         "c" | "r" | "u" => row(after, "after")?,
         "d" => before.clone(),
@@ -25,15 +28,25 @@ pub(super) fn given(record: Row) -> Result<Option<Given>, Rejection> {
         "t" | "m" => return Ok(None),
         _ => return Err(invalid("`op` is none of c, r, u, d, t and m")),
     };
-    let row = after.into_iter().map(|(name, value)| {
-        let value = if is_unavailable(&value) { take(&mut before, &name) } else { value };
-        let value = if is_unavailable(&value) { Value::Absent } else { value };
-        (name, value)
-    });
+    let row: Row = after
+        .into_iter()
+        .map(|(name, value)| {
+            if !is_unavailable(&value) {
+                return (name, value);
+            }
+            let kept = member(&before, &name).filter(|value| !is_unavailable(value)).cloned();
+            (name, kept.unwrap_or_default())
+        })
+        .collect();
     let source = if source.is_absent() { Value::Record(Vec::new()) } else { source };
     Ok(Some(Given {
-        row: row.collect(),
-        beside: vec![("op", Value::Text(op)), ("before", Value::Record(before)), ("source", source), ("ts_ms", ts_ms)],
+        row,
+        beside: vec![
+            ("op", Value::Text(op)),
+            ("before", Value::Record(before)),
+            ("source", source),
+            ("ts_ms", ts_ms),
+        ],
     }))
 }
 
@@ -57,7 +70,10 @@ fn flattened(row: Row) -> Result<Option<Given>, Rejection> {
     };
     let ts_ms = member(&row, "__ts_ms").cloned().unwrap_or_default();
     let empty = || Value::Record(Vec::new());
-    Ok(Some(Given { row, beside: vec![("op", op), ("before", empty()), ("source", empty()), ("ts_ms", ts_ms)] }))
+    Ok(Some(Given {
+        row,
+        beside: vec![("op", op), ("before", empty()), ("source", empty()), ("ts_ms", ts_ms)],
+    }))
 }
 
 /// A record without the `schema` that Kafka Connect's JSON may wrap around it; `None` where nothing is wrapped.

@@ -24,7 +24,8 @@ pub(super) fn kept(event: Event) -> Result<Event, Rejection> {
         .map_err(|problem| Rejection::new(Code::AttributeInvalid, format!("`time`: {problem}")))?;
     let shape = event.facts.shape();
     let values = shape.fields.iter().zip(event.facts.values());
-    let values = values.map(|(field, value)| kept_value(value, &field.kind, Path::Member(&Path::Data, &field.name)));
+    let values =
+        values.map(|(field, value)| kept_value(value, &field.kind, Path::Member(&Path::Data, &field.name)));
     let facts = Facts::new(shape.clone(), values.collect::<Result<_, _>>()?);
     Ok(Event { facts, ..event })
 }

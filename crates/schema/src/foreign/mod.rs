@@ -143,8 +143,11 @@ impl Source {
         let given = match (self.parts.format, record.value) {
             (Format::CloudEvents, _) => Some(cloud_events::given(record, self.parts.avro.as_ref())?),
             (_, None) => None,
-            (Format::Json | Format::Avro, Some(value)) => Some(Given::from(self.row(record, value)?)),
-            (Format::Debezium, Some(value)) => envelope::given(self.row(record, value)?)?,
+            (Format::Json | Format::Avro, Some(value)) => self.row(record, value)?.map(Given::from),
+            (Format::Debezium, Some(value)) => match self.row(record, value)? {
+                Some(row) => envelope::given(row)?,
+                None => None,
+            },
         };
         let Some(mut given) = given else { return Ok(None) };
         given.beside.push((TOPIC, Value::text(record.topic)));
@@ -171,10 +174,12 @@ impl Source {
         fields.map(|(name, _)| name).filter(move |name| known.is_some_and(|known| !known.contains(&***name)))
     }
 
-    fn row(&self, record: &ForeignRecord<'_>, value: &[u8]) -> Result<Row, Rejection> {
+    fn row(&self, record: &ForeignRecord<'_>, value: &[u8]) -> Result<Option<Row>, Rejection> {
         match &self.parts.avro {
-            Some(avro) => avro.row(value, record.header(avro::VALUE_SCHEMA_HEADER)),
-            None => json_row(value),
+            Some(avro) => avro.row(value, record.header(avro::VALUE_SCHEMA_HEADER)).map(Some),
+            // Some converters write a tombstone as the word.
+            None if value.trim_ascii() == b"null" => Ok(None),
+            None => json_row(value).map(Some),
         }
     }
 
