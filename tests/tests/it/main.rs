@@ -5,6 +5,7 @@
 mod bad_records;
 mod broker;
 mod command_line;
+mod examples;
 mod foreign;
 mod house;
 mod kill;

@@ -17,7 +17,8 @@ events:
     facts: {value: row.total, currency: \"'CHF'\"}
 ";
 
-const SCHEMA: &str = r#"{"type": "record", "name": "Order", "fields": [{"name": "number", "type": "string"}]}"#;
+const SCHEMA: &str =
+    r#"{"type": "record", "name": "Order", "fields": [{"name": "number", "type": "string"}]}"#;
 
 /// The starter policy with these files in `sources/`.
 fn loaded(files: &[(&str, &str)]) -> Result<crate::Loaded, Problems> {
@@ -63,9 +64,19 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
     let in_place = |part: &str, by: &str| SHORT.replacen(part, by, 1);
     // The file; the place and the beginning of the first message; a word of its help.
     for (text, place, message, help) in [
-        (in_place("topics: [shop.public.orders]\n", ""), "0:0", "a source reads at least one topic", "topics:"),
+        (
+            in_place("topics: [shop.public.orders]\n", ""),
+            "0:0",
+            "a source reads at least one topic",
+            "topics:",
+        ),
         (in_place("[shop.public.orders]", "[]"), "1:9", "a source reads at least one topic", "topics:"),
-        (in_place("shop.public", "hinge"), "1:10", "`hinge.orders` is a topic that Hinge writes", "other system"),
+        (
+            in_place("shop.public", "hinge"),
+            "1:10",
+            "`hinge.orders` is a topic that Hinge writes",
+            "other system",
+        ),
         (in_place("shop.public.", "shop/"), "1:10", "`shop/orders` cannot be the name of a topic", "topics"),
         (in_place("format: debezium\n", ""), "0:0", "it does not say what its records are", "cloudevents"),
         (in_place("debezium", "xml"), "2:9", "`xml` is not a format", "json, debezium"),
@@ -73,7 +84,12 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
         (in_place("subject", "rows: orders\nsubject"), "5:7", "`rows` is for files", "records"),
         (in_place("subject", "delimiter: tab\nsubject"), "5:12", "`delimiter` is for files", "records"),
         (in_place("subject", "join: {a: {key: b}}\nsubject"), "5:8", "`join` is for files", "records"),
-        (in_place("key.number + '/placed'", "topic + op"), "8:9", "every row would have the same id", "unique"),
+        (
+            in_place("key.number + '/placed'", "topic + op"),
+            "8:9",
+            "every row would have the same id",
+            "unique",
+        ),
         (in_place("key.number", "ce.id"), "8:9", "there is nothing called `ce`", "before"),
         (in_place("subject", "when: row.number ==\nsubject"), "5:20", "", "CEL"),
         (no_schema, "3:7", "there is no schema", ".avsc"),
