@@ -81,7 +81,7 @@ pub fn of_orders(folder: &Path, telling: Telling) -> Vec<Change> {
         let customer = customers.get(&row["customer_id"]);
         let customer = customer.map(|it| json!({"customer_unique_id": it["customer_unique_id"], "customer_state": it["customer_state"]}));
         let pieces = items.remove(&row["order_id"]).unwrap_or_default();
-        let whole = order(&row, customer, pieces);
+        let whole = order(&row, customer.as_ref(), &pieces);
         match telling {
             Telling::Snapshot => changes.push(change("r", None, &whole, moment(&row, STEPS[0]))),
             Telling::Changes => changes.extend(life(&row, &whole)),
@@ -94,7 +94,7 @@ pub fn of_orders(folder: &Path, telling: Telling) -> Vec<Change> {
 type Row = HashMap<String, String>;
 
 /// The row of an order as its table has it at last.
-fn order(row: &Row, customer: Option<Json>, items: Vec<Json>) -> Map<String, Json> {
+fn order(row: &Row, customer: Option<&Json>, items: &[Json]) -> Map<String, Json> {
     let due = moment(row, "order_estimated_delivery_date").map(|at| at / 86_400_000_000);
     let mut order = Map::new();
     order.insert("order_id".into(), json!(row["order_id"]));

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Beside `row` and `zone` expressions read `key`, `headers` and `topic`; of a change record also `before`, `op`,
-//! `source` and `ts_ms`; of a CloudEvent its attributes, such as `ce.type`. `ignored: [a, b]` are fields that are
+//! `source` and `ts_ms`; of an event by CloudEvents its attributes, such as `ce.type`. `ignored: [a, b]` are fields that are
 //! left out on purpose, so that they do not count as unread. Where records are in Avro, `avro:` says their `framing:`
 //! (`single-object`, `confluent` or `bare`) and `schemas:`, each with `file: x.avsc` beside the source or `schema: |` in
 //! it, and the registry's `id:` or `guid:` where the framing names that.
@@ -44,9 +44,9 @@ const LONGEST_TOPIC: usize = 249;
 #[derive(Debug)]
 pub enum Mapped {
     /// Files that are brought in.
-    Files(Mapping),
+    Files(Box<Mapping>),
     /// Topics that are read.
-    Topics(Source),
+    Topics(Box<Source>),
 }
 
 /// Reads and checks a file with a mapping, whichever of the two it is for; schemas lie beside it.
@@ -60,8 +60,8 @@ pub fn load_mapped(path: &Path, catalogue: &Catalogue) -> Result<Mapped, Problem
                 fs::read_to_string(&file).map_err(|error| error.to_string())
             };
             reader.page.yaml().and_then(|file: MappingFile| match &file.topics {
-                None => reader.mapping_for_files(file).map(Mapped::Files),
-                Some(_) => source(&mut reader, file, &beside).map(Mapped::Topics),
+                None => reader.mapping_for_files(file).map(|mapping| Mapped::Files(Box::new(mapping))),
+                Some(_) => source(&mut reader, file, &beside).map(|source| Mapped::Topics(Box::new(source))),
             })
         }
         Err(error) => {

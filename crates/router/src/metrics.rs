@@ -200,6 +200,7 @@ mod tests {
     use hinge_domain::{Parts, Templates};
 
     use super::*;
+    use crate::outcome::Mapped;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
@@ -238,5 +239,25 @@ mod tests {
         let count = |counters: &IntCounterVec, label: &str| counters.with_label_values(&[label]).get();
         assert_eq!(HOPS.map(|hop| count(&metrics.lag_clamped, hop)), [1, 0, 0]);
         assert_eq!(count(&metrics.lag_left_out, "history"), 1);
+    }
+
+    #[test]
+    fn what_sources_said_and_what_nobody_read_of_it_is_counted_by_source() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+        });
+        let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
+        let mut tally = Tally::default();
+        for (events, unread) in [(2, 3), (0, 1)] {
+            tally.mapped(&"orders".into(), Mapped { events, unread });
+        }
+        metrics.publish(&tally, at(0));
+        let count = |counters: &IntCounterVec| counters.with_label_values(&["orders"]).get();
+        assert_eq!((count(&metrics.source_events), count(&metrics.source_unread)), (2, 4));
     }
 }

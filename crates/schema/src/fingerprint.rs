@@ -44,9 +44,8 @@ fn write_canonical(schema: &Json, namespace: &str, target: &mut String) {
                 write_parts(schema, namespace, target);
                 target.push('}');
             }
-            // A primitive with a logical type, which does not count, or the name of a type.
-            Some(_) => write_canonical(&schema["type"], namespace, target),
-            None => write_canonical(&schema["type"], namespace, target),
+            // A primitive with a logical type, which does not count; the name of a type; a type in a type.
+            Some(_) | None => write_canonical(&schema["type"], namespace, target),
         },
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }

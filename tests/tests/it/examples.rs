@@ -1,6 +1,7 @@
 //! The examples in `deploy/examples` do what their READMEs say; and the marketplace's orders are the same whether
 //! they come from files or from a topic.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -145,22 +146,24 @@ fn marketplace() -> TempDir {
         let sent = if number % 4 == 3 { String::new() } else { format!("2018-03-{:02} 21:48:48", day + 2) };
         let arrived =
             if number % 3 == 2 { String::new() } else { format!("2018-03-{:02} 02:32:49", day + 7) };
-        orders.push_str(&format!(
-            "o{number},c{number},delivered,2018-03-{day:02} 18:00:43,{approved},{sent},{arrived},2018-03-{:02} 00:00:00\n",
+        let _ = writeln!(
+            orders,
+            "o{number},c{number},delivered,2018-03-{day:02} 18:00:43,{approved},{sent},{arrived},2018-03-{:02} 00:00:00",
             day + 5
-        ));
+        );
         for piece in 1..=number % 3 + 1 {
             let cents = 1299 + 17 * u64::from(number) + 100_000 * u64::from(number % 7 / 6);
-            items.push_str(&format!(
-                "o{number},{piece},p{piece},s{},2018-03-30 10:00:00,{}.{:02},{}.1\n",
+            let _ = writeln!(
+                items,
+                "o{number},{piece},p{piece},s{},2018-03-30 10:00:00,{}.{:02},{}.1",
                 number % 3 * piece,
                 cents / 100,
                 cents % 100,
                 12 + piece
-            ));
+            );
         }
         let state = ["SP", "RJ", "BA", "PA"][number as usize % 4];
-        customers.push_str(&format!("c{number},u{},1000,\"sao, paulo\",{state}\n", number / 2));
+        let _ = writeln!(customers, "c{number},u{},1000,\"sao, paulo\",{state}", number / 2);
     }
     for (name, text) in [("orders", orders), ("order_items", items), ("customers", customers)] {
         fs::write(folder.path().join(format!("{name}.csv")), text).unwrap();

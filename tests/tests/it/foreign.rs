@@ -8,6 +8,7 @@ use hinge_policy::{Mapped, load_mapped};
 use hinge_router::{DEAD_LETTERS, DECISIONS, Filtered, Outcome, UNROUTED};
 use hinge_schema::{Catalogue, Code, Sources};
 use hinge_tests::kafka::unique_topic;
+use hinge_tests::program::run;
 use hinge_tests::world::Input;
 use serde_json::{Value as Json, json};
 
@@ -47,12 +48,12 @@ pub(crate) fn source(text: &str) -> (Sources, String) {
     let Mapped::Topics(source) = load_mapped(&path, &Catalogue::builtin()).unwrap() else {
         panic!("it is a source")
     };
-    (Sources::new([source]), topic)
+    (Sources::new([*source]), topic)
 }
 
 /// A change record, with its key.
-fn change(op: &str, number: &str, before: Json, after: Json) -> Input {
-    let payload = json!({"op": op, "before": before, "after": after, "source": {"table": "orders"}, "ts_ms": 1772449200000_i64});
+fn change(op: &str, number: &str, before: &Json, after: &Json) -> Input {
+    let payload = json!({"op": op, "before": before, "after": after, "source": {"table": "orders"}, "ts_ms": 1_772_449_200_000_i64});
     Input {
         key: Some(json!({"schema": {}, "payload": {"number": number}}).to_string().into_bytes()),
         headers: Vec::new(),
@@ -62,10 +63,10 @@ fn change(op: &str, number: &str, before: Json, after: Json) -> Input {
 
 /// An order as a row: 149.80 CHF, placed on 2 March 2026 at 10:00 UTC, promised for the 5th.
 fn row(number: &str, paid: bool) -> Json {
-    let mut row = json!({"number": number, "state": "ZH", "promised": 20517, "placed_at": 1772445600000000_i64,
+    let mut row = json!({"number": number, "state": "ZH", "promised": 20517, "placed_at": 1_772_445_600_000_000_i64,
         "total": "OoQ=", "note": "ring twice", "colour": "blue"});
     if paid {
-        row["paid_at"] = json!(1772449200000000_i64);
+        row["paid_at"] = json!(1_772_449_200_000_000_i64);
     }
     row
 }
@@ -77,13 +78,13 @@ fn a_change_record_is_as_many_events_as_its_source_says_each_told_once() {
         &starter(),
         |world| world.with_sources(sources.clone()),
         |world| {
-            let tombstone = Input { value: None, ..change("d", "A-1", Json::Null, Json::Null) };
+            let tombstone = Input { value: None, ..change("d", "A-1", &Json::Null, &Json::Null) };
             let changes = [
-                change("c", "A-1", Json::Null, row("A-1", false)),
-                change("u", "A-1", row("A-1", false), row("A-1", true)),
-                change("u", "A-1", row("A-1", true), row("A-1", true)),
-                change("r", "A-2", Json::Null, row("A-2", true)),
-                change("d", "A-1", row("A-1", true), Json::Null),
+                change("c", "A-1", &Json::Null, &row("A-1", false)),
+                change("u", "A-1", &row("A-1", false), &row("A-1", true)),
+                change("u", "A-1", &row("A-1", true), &row("A-1", true)),
+                change("r", "A-2", &Json::Null, &row("A-2", true)),
+                change("d", "A-1", &row("A-1", true), &Json::Null),
                 tombstone,
             ];
             world.write_to(&topic, &changes[..3]);
@@ -131,10 +132,10 @@ fn one_event_that_cannot_be_mapped_or_conflicts_sends_the_whole_record_to_the_de
             world.write_to(
                 &topic,
                 &[
-                    change("c", "A-1", Json::Null, unmapped),
-                    change("c", "A-2", Json::Null, row("A-2", false)),
+                    change("c", "A-1", &Json::Null, &unmapped),
+                    change("c", "A-2", &Json::Null, &row("A-2", false)),
                     // Its confirmation would be new, but the order placed is told differently.
-                    change("u", "A-2", Json::Null, dearer.clone()),
+                    change("u", "A-2", &Json::Null, &dearer),
                 ],
             );
             let before = world.drain();
@@ -161,8 +162,8 @@ fn one_event_that_cannot_be_mapped_or_conflicts_sends_the_whole_record_to_the_de
             world.write_to(
                 &topic,
                 &[
-                    change("u", "A-2", Json::Null, row("A-2", true)),
-                    change("c", "A-1", Json::Null, row("A-1", true)),
+                    change("u", "A-2", &Json::Null, &row("A-2", true)),
+                    change("c", "A-1", &Json::Null, &row("A-1", true)),
                 ],
             );
             let after = world.drain();
@@ -195,9 +196,9 @@ fn a_record_is_unrouted_once_and_only_if_none_of_its_events_is_told() {
             world.write_to(
                 &topic,
                 &[
-                    change("c", "A-1", Json::Null, row("A-1", false)),
-                    change("c", "A-2", Json::Null, row("A-2", true)),
-                    change("c", "A-3", Json::Null, elsewhere),
+                    change("c", "A-1", &Json::Null, &row("A-1", false)),
+                    change("c", "A-2", &Json::Null, &row("A-2", true)),
+                    change("c", "A-3", &Json::Null, &elsewhere),
                 ],
             );
             let summary = world.drain();
@@ -208,4 +209,18 @@ fn a_record_is_unrouted_once_and_only_if_none_of_its_events_is_told() {
             vec![summary]
         },
     );
+}
+
+#[test]
+fn a_source_that_reads_an_input_of_hinge_is_refused_before_anything_runs() {
+    let policy = tempfile::tempdir().unwrap();
+    hinge_policy::write_starter(policy.path()).unwrap();
+    let folder = policy.path().join("sources");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("orders.yaml"), ORDERS.replace("TOPIC", "order.events")).unwrap();
+    let dir = policy.path().to_str().unwrap();
+    run(["check", "--policy", dir]).refused(78, &["settings-invalid", "`order.events` is one of [inputs]"]);
+    let data = tempfile::tempdir().unwrap();
+    let place = data.path().to_str().unwrap();
+    run(["run", "--policy", dir, "--data", place, "--drain"]).refused(78, &["`order.events`"]);
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hinge_domain::Event;
+use hinge_domain::{Event, Value};
 use hinge_policy::{Mapped, load_mapped};
 use hinge_schema::{Catalogue, ForeignRecord, Source};
 use serde_json::{Map, Value as Json, json};
@@ -139,7 +139,7 @@ fn tell(tried: &[Tried], out: &mut dyn Write) -> Result<()> {
     }
     writeln!(
         out,
-        "\n{} tried: {events} events; {nothing} say none, {failed} cannot be mapped; nothing was written",
+        "\ntried {}: events {events}, without an event {nothing}, cannot be mapped {failed}; nothing was written",
         tried.len()
     )?;
     if !unread.is_empty() {
@@ -154,7 +154,9 @@ fn tell_event(event: &Event, out: &mut dyn Write) -> Result<()> {
     let Event { id, subject, correlation_id, occurred, .. } = event;
     let under = if subject == correlation_id { String::new() } else { format!(" under {correlation_id}") };
     writeln!(out, "  {}  id {id}  {occurred}  about {subject}{under}", event.event_type())?;
-    let facts: Vec<String> = event.facts.given().map(|(name, value)| format!("{name}={value}")).collect();
+    let told =
+        event.facts.given().filter(|(_, value)| !matches!(value, Value::List(items) if items.is_empty()));
+    let facts: Vec<String> = told.map(|(name, value)| format!("{name}={value}")).collect();
     if !facts.is_empty() {
         writeln!(out, "    {}", facts.join("  "))?;
     }

@@ -12,7 +12,7 @@ use super::avro::{self, AvroTable};
 use super::{ForeignRecord, json_row};
 use crate::{Code, Rejection};
 
-/// What a CloudEvent says, in binary or structured mode.
+/// What an event says, in binary or structured mode.
 pub(super) fn given(record: &ForeignRecord<'_>, avro: Option<&AvroTable>) -> Result<Given, Rejection> {
     let content_type = record.header("content-type").and_then(|it| std::str::from_utf8(it).ok());
     let content_type = content_type.unwrap_or_default().trim().to_ascii_lowercase();

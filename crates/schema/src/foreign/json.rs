@@ -70,11 +70,11 @@ fn value(raw: &RawValue, path: Path<'_>, depth: usize) -> Result<Value, Rejectio
                 let path = Path::Member(&path, twice[0]);
                 return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
             }
-            let named = raws.iter().map(|(name, raw)| {
+            let fields = raws.iter().map(|(name, raw)| {
                 let value = value(raw, Path::Member(&path, name), depth + 1)?;
                 Ok((Arc::from(name.as_ref()), value))
             });
-            Value::Record(named.collect::<Result<_, Rejection>>()?)
+            Value::Record(fields.collect::<Result<_, Rejection>>()?)
         }
     })
 }

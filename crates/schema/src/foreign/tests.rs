@@ -313,12 +313,11 @@ fn foreign_avro_is_read_by_the_schema_that_its_framing_names() {
 
 #[test]
 fn change_records_may_be_in_avro_too() {
-    let envelope = format!(
-        r#"{{"type": "record", "name": "Envelope", "namespace": "shop", "fields": [
-            {{"name": "before", "type": ["null", {{"type": "record", "name": "Value", "fields": [{{"name": "a", "type": "long"}}]}}]}},
-            {{"name": "after", "type": ["null", "Value"]}}, {{"name": "op", "type": "string"}}]}}"#
-    );
-    let source = source(Format::Debezium, Some(table(Framing::Confluent, &envelope).unwrap()), "'1'");
+    let envelope = r#"{"type": "record", "name": "Envelope", "namespace": "shop", "fields": [
+        {"name": "before", "type": ["null", {"type": "record", "name": "Value",
+            "fields": [{"name": "a", "type": "long"}]}]},
+        {"name": "after", "type": ["null", "Value"]}, {"name": "op", "type": "string"}]}"#;
+    let source = source(Format::Debezium, Some(table(Framing::Confluent, envelope).unwrap()), "'1'");
     // No row before, `a` is 2 after, and it was created.
     let value = [0, 0, 0, 0, 7, 0, 2, 4, 2, b'c'];
     let expected = ["row={\"a\":2}", "op=\"c\"", "before={}", "source={}", "ts_ms=null"];
