@@ -108,9 +108,12 @@ fn order(row: &Row, customer: Option<&Json>, items: &[Json]) -> Map<String, Json
     order
 }
 
-/// Everything that happened to an order.
+/// Everything that happened to an order. Its row is there from the purchase on; a few stamps of the real data lie before
+/// it, and were in the row from its beginning.
 fn life(row: &Row, whole: &Map<String, Json>) -> Vec<Change> {
-    let mut moments: Vec<i64> = STEPS.iter().filter_map(|step| moment(row, step)).collect();
+    let created = moment(row, STEPS[0]).unwrap_or_default();
+    let filled = STEPS.iter().filter_map(|step| moment(row, step));
+    let mut moments: Vec<i64> = filled.map(|at| at.max(created)).collect();
     moments.sort_unstable();
     moments.dedup();
     let mut before = None;
