@@ -8,8 +8,8 @@ use hinge_policy::Problems;
 /// The exit codes, as `hinge explain exit-codes` and the README show them.
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
-    (1, "failed; the message says why"),
-    (2, "wrong usage, or a policy or mapping with errors"),
+    (1, "failed; the message says why. `hinge replay`: something differs"),
+    (2, "wrong usage, or a policy, mapping or schema with errors"),
     (69, "the log cannot be reached now; trying again later may help"),
     (70, "something that Hinge cannot classify; a restart goes on where the last commit was"),
     (74, "the disk refuses to read or write"),
@@ -36,11 +36,17 @@ impl Coded {
         "admin-port-taken",
         "code-unknown",
         "demo-folder-taken",
+        "department-unknown",
+        "event-ambiguous",
         "input-broken-off",
         "map-input-missing",
         "not-found",
+        "policy-version-missing",
+        "policy-version-unreadable",
+        "schema-unusable",
         "settings-invalid",
         "starter-exists",
+        "type-unknown",
         "worker-stuck",
     ];
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cli;
+mod confluent;
 mod demo;
 mod exit;
 mod explain;
@@ -9,12 +10,15 @@ mod ingest;
 mod map;
 mod opening;
 mod policies;
+mod replay;
 mod run;
+mod schemas;
 mod settings;
 mod summary;
 mod tail;
 mod telemetry;
 mod topics;
+mod versions;
 mod watch;
 mod why;
 
@@ -64,13 +68,22 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
         Command::Map { action } => map::map(&action, settings, format, out)?,
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
-            tail::tail(&args, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+            let catalogue = confluent::catalogue(&settings)?;
+            let opened = opening::open_log(&settings, IfMissing::Refuse)?;
+            tail::tail(&args, (&opened, &catalogue), format, out)?;
         }
-        Command::Why { log, id } => {
-            opening::apply_log_args(&mut settings, &log);
-            why::why(&id, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        Command::Why(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
+        Command::WhyNot(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why_not(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        }
+        Command::Replay(args) => return replay::replay(&args, settings, format, out),
+        Command::Plan(args) => return replay::plan(&args, settings, format, out),
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
+        Command::Schemas { action } => return schemas::schemas(&action, format, out),
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
         Command::Explain { code } => explain::explain(&code, out)?,
     }

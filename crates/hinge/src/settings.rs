@@ -22,6 +22,7 @@ pub(crate) const DEFAULTS: &str = include_str!("settings.toml");
 pub(crate) struct Settings {
     pub(crate) stream: StreamSettings,
     pub(crate) inputs: Inputs,
+    pub(crate) schemas: SchemasSettings,
     pub(crate) router: RouterSettings,
     pub(crate) admin: AdminSettings,
     pub(crate) log: LogSettings,
@@ -48,6 +49,13 @@ pub(crate) struct Inputs {
     pub(crate) order: String,
     pub(crate) delivery: String,
     pub(crate) service: String,
+}
+
+/// `[schemas]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemasSettings {
+    pub(crate) confluent: PathBuf,
 }
 
 /// `[router]`
@@ -155,13 +163,17 @@ impl Settings {
         Ok(topics)
     }
 
-    /// The distance within which a repeated event is recognised, for each topic that is read.
-    pub(crate) fn windows(&self, topics: &[String]) -> HashMap<String, Window> {
-        let window = Window {
+    /// The distance within which a repeated event is recognised.
+    pub(crate) fn window(&self) -> Window {
+        Window {
             offsets: self.router.repetition_offsets.into(),
             time: SignedDuration::from_hours(self.router.repetition_hours.into()),
-        };
-        topics.iter().map(|topic| (topic.clone(), window)).collect()
+        }
+    }
+
+    /// The same for each topic that is read.
+    pub(crate) fn windows(&self, topics: &[String]) -> HashMap<String, Window> {
+        topics.iter().map(|topic| (topic.clone(), self.window())).collect()
     }
 
     /// When a batch closes.

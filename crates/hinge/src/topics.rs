@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hinge_router::output_topics;
 use hinge_schema::Catalogue;
 use hinge_stream::TopicSpec;
 use serde_json::json;
@@ -43,7 +42,7 @@ fn plan_or_apply(
     let loaded = opening::load_policy(&args.policy.policy, &Catalogue::builtin())?;
     let read = settings.topics_read(&loaded.sources)?;
     let mut wanted = if args.inputs { opening::topics_as_read(settings, read) } else { Vec::new() };
-    wanted.extend(output_topics(&loaded.policy, settings.stream.replication));
+    wanted.extend(opening::own_topics(settings, &loaded.policy));
     let mut topics = opening::open_log(settings, IfMissing::Begin)?.log.topics()?;
     let present = topics.list()?;
     let is_there = |spec: &TopicSpec| present.iter().any(|topic| topic.name == spec.name);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::{Diagnostic, Page, Place};
+use crate::diagnostic::{Diagnostic, Page};
+use crate::place::Place;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;

@@ -13,17 +13,28 @@
 //! line, column and what to do. Deciding is the business of `hinge-domain`; publishing and running a
 //! policy that of the services.
 
+mod chain;
+mod conditions;
+mod coverage;
+mod departments;
 mod diagnostic;
 mod directory;
+mod editor;
+mod form;
 mod load;
 mod manifest;
 mod mapping;
+mod names;
+mod place;
+mod reachability;
 mod routes;
+mod rule_tests;
 mod sources;
 mod starter;
 mod templates;
+mod yaml;
 
-pub use diagnostic::{Diagnostic, Problems};
+pub use diagnostic::{Diagnostic, Problems, Severity};
 pub use directory::PolicyFile;
 pub use load::{Loaded, load, load_files};
 pub use mapping::{load_mapping, parse_mapping};

@@ -5,10 +5,11 @@ use std::path::Path;
 use hinge_domain::{Parts, Policy};
 use hinge_schema::{Catalogue, Sources};
 
-use crate::diagnostic::{Diagnostic, Place, Problems};
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
-use crate::{manifest, routes, sources, templates};
+use crate::rule_tests::Tested;
+use crate::{chain, coverage, departments, manifest, reachability, routes, rule_tests, sources, templates};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub struct Loaded {
     pub policy: Policy,
     /// The systems whose records become events, by their topics.
     pub sources: Sources,
+    /// What hardly means what was meant.
+    pub warnings: Vec<Diagnostic>,
+    /// How many tests its rules have; all of them pass.
+    pub tests: usize,
     /// The files that it was made of: what makes the same policy again, anywhere.
     pub files: Vec<PolicyFile>,
 }
@@ -48,64 +53,43 @@ fn check(
     let manifest =
         read("policy.yaml").and_then(|file| manifest::manifest(&mut file.page(&mut problems), catalogue));
     let departments =
-        read("departments.yaml").and_then(|file| manifest::departments(&mut file.page(&mut problems)));
-    let chain = read("chain.yaml").and_then(|file| manifest::chain(&mut file.page(&mut problems), catalogue));
+        read("departments.yaml").and_then(|file| departments::departments(&mut file.page(&mut problems)));
+    let chain = read("chain.yaml").and_then(|file| chain::chain(&mut file.page(&mut problems), catalogue));
     let templates = templates::templates(&directory, &mut problems);
-    let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
-        return Err(Problems(problems));
-    };
-    let known = Known { catalogue, departments: &departments, templates: &templates };
+    let known = Known { catalogue, departments: departments.as_deref(), templates: &templates };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {
-        rules.extend(routes::routes(&mut file.page(&mut problems), &known, &mut ids));
+        rules.extend(routes::routes(&mut file.page(&mut problems), &known, &file.name, &mut ids));
     }
     let sources = sources::sources(&directory, catalogue, &mut problems);
+    templates::check_facts(&directory, catalogue, (&templates, &rules), &mut problems);
+    reachability::warn(&directory, &rules, &mut problems);
+    let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
+        return Err(Problems::sorted(problems));
+    };
+    let (rules, tests): (Vec<_>, Vec<_>) = rules.into_iter().map(routes::Written::into_parts).unzip();
     let policy = Policy::new(Parts {
         version: directory.version(),
         departments,
         chain,
         rules,
         templates,
-        ignored: manifest.ignored,
+        ignored: manifest.ignored_types(),
     });
-    // A rule that could not be read would be missed here a second time.
-    if problems.is_empty() {
-        check_whole(root, &policy, catalogue, &mut problems);
+    coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
+    let tested = Tested { catalogue, policy: &policy, holds: !has_errors(&problems) };
+    let count = rule_tests::run(&directory, &tested, &tests, &mut problems);
+    let problems = Problems::sorted(problems);
+    if has_errors(&problems.0) {
+        return Err(problems);
     }
-    if !problems.is_empty() {
-        return Err(Problems(problems));
-    }
-    Ok(Loaded { name: manifest.name, policy, sources, files: directory.into_files() })
+    let (name, warnings) = (manifest.name, problems.0);
+    Ok(Loaded { name, policy, sources, warnings, tests: count, files: directory.into_files() })
 }
 
-/// What only the whole policy can get wrong: event types that nobody thought of.
-fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &mut Vec<Diagnostic>) {
-    let mut note = |file: &str, message: String, help: &str| {
-        let path = root.join(file);
-        let mut page = crate::diagnostic::Page { path: &path, text: "", problems };
-        page.note("event-type-unmentioned", Place::FILE, message, help);
-    };
-    for shape in catalogue.shapes() {
-        let event_type = shape.event_type.as_ref();
-        let routed = policy.rules_for(event_type).next().is_some();
-        let ignored = policy.ignored.contains_key(event_type);
-        if !routed && !ignored {
-            let message = format!("no rule looks at `{event_type}` and it is not ignored");
-            let help = format!(
-                "write a rule with `on: {event_type}`, or list it under `ignored:` with the reason why nobody \
-                 needs to be told"
-            );
-            note("policy.yaml", message, &help);
-        } else if routed && ignored {
-            let message = format!("`{event_type}` is ignored, but a rule looks at it");
-            note("policy.yaml", message, "remove it from `ignored:` or from the rule");
-        }
-        if routed && policy.step_of(event_type).is_none() {
-            let message = format!("`{event_type}` belongs to no step of the chain");
-            note("chain.yaml", message, "list it under the step at which it happens");
-        }
-    }
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 #[cfg(test)]

@@ -31,8 +31,9 @@ use hinge_schema::Catalogue;
 use jiff::tz::TimeZone;
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Page, Place, Problems};
-use crate::manifest::known_event_type;
+use crate::diagnostic::{Page, Problems};
+use crate::names::known_event_type;
+use crate::place::Place;
 use file::{Entries, EventEntry, JoinEntry, MappingFile};
 
 /// Reads and checks the mapping in the file `path`.

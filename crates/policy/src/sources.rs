@@ -32,10 +32,11 @@ use hinge_domain::Mapping;
 use hinge_schema::{AvroTable, Catalogue, Format, Framing, SchemaEntry, Source, SourceParts, Sources};
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Diagnostic, Page, Place, Problems};
+use crate::diagnostic::{Diagnostic, Page, Problems};
 use crate::directory::Directory;
 use crate::mapping::Reader;
 use crate::mapping::file::{AvroEntry, MappingFile, SchemaSource};
+use crate::place::Place;
 
 /// The longest name that a topic can have.
 const LONGEST_TOPIC: usize = 249;

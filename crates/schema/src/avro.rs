@@ -29,6 +29,7 @@ const MAX_ALLOCATION: usize = crate::MAX_BODY_BYTES;
 
 /// A schema that data may have been written with.
 pub(crate) struct Writer {
+    schema: &'static Schema,
     fingerprint: [u8; 8],
     by_library: [u8; 8],
     decoder: GenericDatumReader<'static>,
@@ -55,6 +56,7 @@ impl Writer {
         let by_library = schema.fingerprint::<Rabin>().bytes;
         let by_library = by_library.try_into().map_err(|_| SchemaError::new("no fingerprint of 8 bytes"))?;
         let writer = Self {
+            schema,
             fingerprint: fingerprint(&json),
             by_library,
             decoder: GenericDatumReader::builder(schema).build().map_err(unusable)?,
@@ -74,6 +76,11 @@ impl Writer {
     /// producers with apache-avro for Rust compute.
     pub(crate) fn fingerprints(&self) -> [[u8; 8]; 2] {
         [self.fingerprint, self.by_library]
+    }
+
+    /// The schema itself.
+    pub(crate) fn schema(&self) -> &'static Schema {
+        self.schema
     }
 
     /// The facts as this version has them.
@@ -181,11 +188,8 @@ fn describe(details: &Details) -> &'static str {
 /// The fingerprint and the datum of a single-object encoding.
 pub(crate) fn split(body: &[u8]) -> Result<([u8; 8], &[u8]), Rejection> {
     if !body.starts_with(&MARKER) {
-        let problem = match body.first() {
-            // The framing of schema registries: 00 and a number that only their registry can explain.
-            Some(0) => "framed for a schema registry; Avro is read in the single-object encoding (C3 01)",
-            Some(_) | None => "not in Avro's single-object encoding, which starts with C3 01",
-        };
+        let problem =
+            "neither in Avro's single-object encoding (C3 01) nor framed by a schema registry's id (00)";
         return Err(Rejection::new(Code::AvroInvalid, problem));
     }
     let (header, datum) = body.split_at_checked(HEADER_BYTES).ok_or_else(truncated)?;

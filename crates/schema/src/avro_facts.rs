@@ -9,13 +9,23 @@ use rust_decimal::Decimal;
 
 use crate::avro::{split, truncated};
 use crate::fact_rules::{
-    check_items, days, days_of, decimal, expected, invalid, is_optional, millis, symbol, when_missing,
+    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol, when_missing,
 };
+use crate::framing::framed;
 use crate::path::Path;
 use crate::{Catalogue, Code, Rejection};
 
-/// The event data in `body`, brought up to the newest version of `shape`.
-pub(crate) fn facts(body: &[u8], shape: &Arc<Shape>, catalogue: &Catalogue) -> Result<Facts, Rejection> {
+/// The event data in `body`, brought up to the newest version of `shape`. `header` is the one that names the
+/// schema for the whole body, as Confluent's serializers write it.
+pub(crate) fn facts(
+    body: &[u8],
+    header: Option<&[u8]>,
+    shape: &Arc<Shape>,
+    catalogue: &Catalogue,
+) -> Result<Facts, Rejection> {
+    if let Some((id, datum)) = framed(header, body)? {
+        return catalogue.framed_facts(id, datum, shape);
+    }
     let (fingerprint, datum) = split(body)?;
     let Some((written_shape, writer)) = catalogue.writer(fingerprint) else {
         let detail = format!("no schema has the fingerprint {:016x}", u64::from_le_bytes(fingerprint));
@@ -56,13 +66,8 @@ fn from_avro(value: Avro, kind: &Kind, path: Path<'_>) -> Result<Value, Rejectio
     Ok(match (kind, value) {
         (Kind::Bool, Avro::Boolean(value)) => Value::Bool(value),
         (Kind::Int, Avro::Long(value)) => Value::Int(value),
-        (Kind::Float, Avro::Double(value)) if value.is_finite() => Value::Float(value),
-        (Kind::Float, Avro::Double(_)) => return Err(invalid(path, "not a finite number")),
-        (Kind::Decimal { scale }, Avro::Decimal(value)) => {
-            let number = from_unscaled(&value, *scale);
-            decimal(number.ok_or_else(|| invalid(path, "too many digits"))?, *scale)
-                .map_err(|problem| invalid(path, problem))?
-        }
+        (Kind::Float, Avro::Double(value)) => checked(finite(value))?,
+        (Kind::Decimal { scale }, Avro::Decimal(value)) => exact_number(&value, *scale, path)?,
         (Kind::Text, Avro::String(value)) => Value::text(value),
         (Kind::Uuid, Avro::Uuid(value)) => Value::text(value.to_string()),
         (Kind::Symbol { symbols, fallback }, Avro::Enum(_, value)) => symbol(&value, symbols, fallback),
@@ -80,6 +85,16 @@ fn from_avro(value: Avro, kind: &Kind, path: Path<'_>) -> Result<Value, Rejectio
         }
         (_, _) => return Err(truncated()),
     })
+}
+
+/// An exact number with as many digits as facts may have.
+pub(crate) fn exact_number(
+    value: &apache_avro::Decimal,
+    scale: u32,
+    path: Path<'_>,
+) -> Result<Value, Rejection> {
+    let number = from_unscaled(value, scale).ok_or_else(|| invalid(path, "too many digits"))?;
+    decimal(number, scale).map_err(|problem| invalid(path, problem))
 }
 
 /// An exact number from its unscaled big-endian bytes; `None` where it has more than 128 bits or no bytes.

@@ -69,6 +69,11 @@ pub(crate) fn symbol(text: &str, symbols: &[Arc<str>], fallback: &Arc<str>) -> V
     Value::Text(Arc::clone(known.unwrap_or(fallback)))
 }
 
+/// A measured number that is one.
+pub(crate) fn finite(number: f64) -> Result<Value, &'static str> {
+    if number.is_finite() { Ok(Value::Float(number)) } else { Err("not a finite number") }
+}
+
 /// An instant from the years 1970 to 9999.
 pub(crate) fn instant_in_range(instant: Timestamp) -> Result<Timestamp, &'static str> {
     if instant < EARLIEST { Err("before 1970") } else { Ok(instant) }

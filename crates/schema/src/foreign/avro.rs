@@ -3,21 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
-use apache_avro::reader::datum::GenericDatumReader;
 use hinge_domain::{Row, Value};
 use uuid::Uuid;
 
 use super::avro_values::Plan;
-use crate::avro::{read_all, set_allocation_limit, split, truncated};
+use crate::avro::{split, truncated};
 use crate::fingerprint::fingerprint;
-use crate::schema_fields::check_limits;
+use crate::foreign_schema::ForeignSchema;
+use crate::framing::{SchemaId, framed};
 use crate::{Code, Rejection};
 
-/// Where Confluent's serializers put the schema of a value, if not before it.
-pub(super) const VALUE_SCHEMA_HEADER: &str = "__value_schema_id";
-/// The same of a key.
+pub(super) use crate::framing::VALUE_SCHEMA_ID as VALUE_SCHEMA_HEADER;
+
+/// Where Confluent's serializers put the schema of a key, if not before it.
 pub(super) const KEY_SCHEMA_HEADER: &str = "__key_schema_id";
 
 /// How a record says with which schema it was written.
@@ -60,8 +59,7 @@ pub struct SchemaEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Reference {
     Fingerprint([u8; 8]),
-    Id(u32),
-    Guid(Uuid),
+    Registry(SchemaId),
     Only,
 }
 
@@ -69,20 +67,15 @@ enum Reference {
 #[derive(Debug)]
 pub struct AvroTable {
     framing: Framing,
-    schemas: Vec<Foreign>,
+    schemas: Vec<Known>,
     by_reference: HashMap<Reference, usize>,
 }
 
-/// A schema, ready to read with.
-struct Foreign {
-    decoder: GenericDatumReader<'static>,
+/// A schema, and what its data means.
+#[derive(Debug)]
+struct Known {
+    schema: ForeignSchema,
     plan: Plan,
-}
-
-impl fmt::Debug for Foreign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foreign").field("plan", &self.plan).finish_non_exhaustive()
-    }
 }
 
 impl AvroTable {
@@ -99,23 +92,20 @@ impl AvroTable {
     }
 
     fn add(&mut self, entry: &SchemaEntry) -> Result<(), String> {
-        set_allocation_limit();
-        let json = check_limits(&entry.schema).map_err(|error| error.problem().to_owned())?;
-        let parsed = Schema::parse(&json).map_err(|error| error.to_string())?;
-        // As with Hinge's own schemas: the library's reader borrows them and must not be built per record.
-        let schema: &'static Schema = Box::leak(Box::new(parsed));
-        let plan = Plan::of(schema)?;
-        let decoder = GenericDatumReader::builder(schema).build().map_err(|error| error.to_string())?;
+        let schema = ForeignSchema::parse(&entry.schema).map_err(|error| error.to_string())?;
+        let plan = Plan::of(schema.schema())?;
         let references = match self.framing {
             Framing::Bare => vec![Reference::Only],
             Framing::SingleObject => {
-                let by_library: Option<[u8; 8]> = schema.fingerprint::<Rabin>().bytes.try_into().ok();
+                let by_library: Option<[u8; 8]> =
+                    schema.schema().fingerprint::<Rabin>().bytes.try_into().ok();
+                let json = serde_json::from_str(&entry.schema).map_err(|error| error.to_string())?;
                 let both = [Some(fingerprint(&json)), by_library];
                 both.into_iter().flatten().map(Reference::Fingerprint).collect()
             }
             Framing::Confluent => {
-                let named = [entry.id.map(Reference::Id), entry.guid.map(Reference::Guid)];
-                named.into_iter().flatten().collect()
+                let named = [entry.id.map(SchemaId::Number), entry.guid.map(SchemaId::Guid)];
+                named.into_iter().flatten().map(Reference::Registry).collect()
             }
         };
         if references.is_empty() {
@@ -127,7 +117,7 @@ impl AvroTable {
                 return Err("another schema of this source is called the same".to_owned());
             }
         }
-        self.schemas.push(Foreign { decoder, plan });
+        self.schemas.push(Known { schema, plan });
         Ok(())
     }
 
@@ -152,16 +142,21 @@ impl AvroTable {
                 let (fingerprint, datum) = split(bytes)?;
                 (Reference::Fingerprint(fingerprint), datum)
             }
-            Framing::Confluent => confluent(bytes, header)?,
+            Framing::Confluent => {
+                let (id, datum) = framed(header, bytes)?.ok_or_else(|| {
+                    let detail = "not in Confluent's framing, which starts with 00 and a schema's number";
+                    Rejection::new(Code::AvroInvalid, detail)
+                })?;
+                (Reference::Registry(id), datum)
+            }
         };
-        let Some(schema) = self.by_reference.get(&reference).map(|position| &self.schemas[*position]) else {
+        let Some(known) = self.by_reference.get(&reference).map(|position| &self.schemas[*position]) else {
             return Err(Rejection::new(
                 Code::SchemaUnknown,
                 format!("the source names no schema {reference}"),
             ));
         };
-        let value = read_all(&schema.decoder, datum)?;
-        schema.plan.value(value).ok_or_else(truncated)
+        known.plan.value(known.schema.read(datum)?).ok_or_else(truncated)
     }
 }
 
@@ -169,38 +164,8 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fingerprint(bytes) => write!(f, "with the fingerprint {:016x}", u64::from_le_bytes(*bytes)),
-            Self::Id(id) => write!(f, "with the id {id}"),
-            Self::Guid(guid) => write!(f, "with the GUID {guid}"),
+            Self::Registry(id) => write!(f, "with the id {id}"),
             Self::Only => f.write_str("at all"),
         }
-    }
-}
-
-/// Which schema Confluent's framing names, and the data: `00` and a number of four bytes, or `01` and a GUID, before
-/// the data or in a header of its own.
-fn confluent<'a>(bytes: &'a [u8], header: Option<&[u8]>) -> Result<(Reference, &'a [u8]), Rejection> {
-    if let Some(header) = header {
-        return match reference(header) {
-            Some((reference, [])) => Ok((reference, bytes)),
-            Some(_) | None => Err(Rejection::new(
-                Code::AvroInvalid,
-                "the header that names the schema is neither a number nor a GUID",
-            )),
-        };
-    }
-    reference(bytes).ok_or_else(|| {
-        Rejection::new(
-            Code::AvroInvalid,
-            "not in Confluent's framing, which starts with 00 and a schema's number",
-        )
-    })
-}
-
-fn reference(bytes: &[u8]) -> Option<(Reference, &[u8])> {
-    let (magic, rest) = bytes.split_first()?;
-    match magic {
-        0 => rest.split_first_chunk().map(|(id, rest)| (Reference::Id(u32::from_be_bytes(*id)), rest)),
-        1 => rest.split_first_chunk().map(|(guid, rest)| (Reference::Guid(Uuid::from_bytes(*guid)), rest)),
-        _ => None,
     }
 }

@@ -1,5 +1,4 @@
-//! What the data of any Avro schema is as values, and which schemas are refused because their data could be without
-//! bound: one that contains itself, or a list of things that take no bytes.
+//! What the data of any Avro schema is as values. That data is bounded is the business of [`crate::foreign_schema`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,29 +16,20 @@ use rust_decimal::Decimal;
 use crate::avro_facts::from_unscaled;
 use crate::fact_rules::days;
 
-/// The deepest nesting of data.
-const DEEPEST: usize = 64;
-
 /// How the data of a schema is read: what the decoded value alone does not tell.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    kind: Kind,
-    /// How deep data can be nested.
-    depth: usize,
-    /// Whether data takes at least a byte.
-    takes_bytes: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
+pub(super) enum Plan {
     /// All that the decoded value tells by itself.
     Plain,
-    Decimal {
-        scale: u32,
-    },
+    /// An exact number with so many digits after the point.
+    Decimal { scale: u32 },
+    /// Named values.
     Record(Vec<(Arc<str>, Arc<Plan>)>),
+    /// Values of one kind.
     List(Arc<Plan>),
+    /// Values of one kind by names of their own.
     Map(Arc<Plan>),
+    /// One of these.
     Union(Vec<Arc<Plan>>),
 }
 
@@ -51,27 +41,23 @@ impl Plan {
         Ok(Arc::unwrap_or_clone(plan))
     }
 
-    fn plain(takes_bytes: bool) -> Self {
-        Self { kind: Kind::Plain, depth: 1, takes_bytes }
-    }
-
     /// A decoded value; `None` for what the library makes of data that ends too early.
     pub(super) fn value(&self, value: Avro) -> Option<Value> {
-        Some(match (&self.kind, value) {
-            (Kind::Decimal { scale }, Avro::Decimal(number)) => {
+        Some(match (self, value) {
+            (Self::Decimal { scale }, Avro::Decimal(number)) => {
                 // More digits than 28 are kept as a text that says so much at least.
                 from_unscaled(&number, *scale).map_or_else(|| unscaled_text(&number), Value::Decimal)
             }
-            (Kind::Record(fields), Avro::Record(members)) => {
+            (Self::Record(fields), Avro::Record(members)) => {
                 let members = fields.iter().zip(members);
                 let members =
                     members.map(|((name, plan), (_, value))| Some((Arc::clone(name), plan.value(value)?)));
                 Value::Record(members.collect::<Option<_>>()?)
             }
-            (Kind::List(item), Avro::Array(values)) => {
+            (Self::List(item), Avro::Array(values)) => {
                 Value::List(values.into_iter().map(|value| item.value(value)).collect::<Option<_>>()?)
             }
-            (Kind::Map(item), Avro::Map(values)) => {
+            (Self::Map(item), Avro::Map(values)) => {
                 let members =
                     values.into_iter().map(|(name, value)| Some((Arc::from(name), item.value(value)?)));
                 let mut members = members.collect::<Option<Vec<(Arc<str>, Value)>>>()?;
@@ -79,10 +65,10 @@ impl Plan {
                 members.sort_by(|(one, _), (other, _)| one.cmp(other));
                 Value::Record(members)
             }
-            (Kind::Union(branches), Avro::Union(position, value)) => {
+            (Self::Union(branches), Avro::Union(position, value)) => {
                 branches.get(usize::try_from(position).ok()?)?.value(*value)?
             }
-            (Kind::Plain, value) => plain(value)?,
+            (Self::Plain, value) => plain(value)?,
             (_, _) => return None,
         })
     }
@@ -134,33 +120,20 @@ fn unscaled_text(number: &apache_avro::Decimal) -> Value {
     bytes.map_or(Value::Absent, |bytes| Value::text(STANDARD.encode(bytes)))
 }
 
-/// Schemas by their full name: planned, or `None` while what they contain is being planned.
+/// The plans of named types, by their full name; `None` while one is being made.
 type Named = HashMap<Name, Option<Arc<Plan>>>;
 
 fn planned(schema: &Schema, namespace: NamespaceRef<'_>, named: &mut Named) -> Result<Arc<Plan>, String> {
-    let of = |kind: Kind, depth: usize, takes_bytes: bool| Plan { kind, depth: depth + 1, takes_bytes };
     let plan = match schema {
-        Schema::Null => Plan::plain(false),
         Schema::Decimal(decimal) => {
             let scale = u32::try_from(decimal.scale).ok().filter(|scale| *scale <= 28);
-            let scale = scale.ok_or("an exact number with more than 28 digits after the point")?;
-            of(Kind::Decimal { scale }, 0, true)
+            Plan::Decimal { scale: scale.ok_or("an exact number with more than 28 digits after the point")? }
         }
-        Schema::Array(array) => {
-            let item = items_of(planned(&array.items, namespace, named)?)?;
-            let depth = item.depth;
-            of(Kind::List(item), depth, true)
-        }
-        Schema::Map(map) => {
-            let item = planned(&map.types, namespace, named)?;
-            let depth = item.depth;
-            of(Kind::Map(item), depth, true)
-        }
+        Schema::Array(array) => Plan::List(planned(&array.items, namespace, named)?),
+        Schema::Map(map) => Plan::Map(planned(&map.types, namespace, named)?),
         Schema::Union(union) => {
             let branches = union.variants().iter().map(|branch| planned(branch, namespace, named));
-            let branches = branches.collect::<Result<Vec<_>, _>>()?;
-            let depth = branches.iter().map(|branch| branch.depth).max().unwrap_or_default();
-            of(Kind::Union(branches), depth, true)
+            Plan::Union(branches.collect::<Result<_, _>>()?)
         }
         Schema::Record(record) => {
             let name = record.name.fully_qualified_name(namespace).into_owned();
@@ -169,42 +142,24 @@ fn planned(schema: &Schema, namespace: NamespaceRef<'_>, named: &mut Named) -> R
                 let plan = planned(&field.schema, name.namespace(), named)?;
                 Ok((Arc::from(field.name.as_str()), plan))
             });
-            let fields = fields.collect::<Result<Vec<(Arc<str>, Arc<Plan>)>, String>>()?;
-            let depth = fields.iter().map(|(_, plan)| plan.depth).max().unwrap_or_default();
-            let takes_bytes = fields.iter().any(|(_, plan)| plan.takes_bytes);
-            let plan = Arc::new(of(Kind::Record(fields), depth, takes_bytes));
+            let plan = Arc::new(Plan::Record(fields.collect::<Result<_, String>>()?));
             named.insert(name, Some(Arc::clone(&plan)));
-            return checked(plan);
+            return Ok(plan);
         }
-        Schema::Enum(symbols) => return Ok(leaf(&symbols.name, namespace, named, true)),
-        Schema::Fixed(fixed) => return Ok(leaf(&fixed.name, namespace, named, fixed.size > 0)),
+        Schema::Enum(symbols) => return Ok(leaf(&symbols.name, namespace, named)),
+        Schema::Fixed(fixed) => return Ok(leaf(&fixed.name, namespace, named)),
         Schema::Ref { name } => {
             let name = name.fully_qualified_name(namespace);
-            return match named.get(&name) {
-                Some(Some(plan)) => Ok(Arc::clone(plan)),
-                Some(None) => Err(format!("`{name}` contains itself, and such data has no bound")),
-                None => Err(format!("`{name}` is not defined before it is used")),
-            };
+            let known = named.get(&name).cloned().flatten();
+            return known.ok_or_else(|| format!("`{name}` is not defined before it is used"));
         }
-        _ => Plan::plain(true),
+        _ => Plan::Plain,
     };
-    checked(Arc::new(plan))
+    Ok(Arc::new(plan))
 }
 
-fn leaf(name: &Name, namespace: NamespaceRef<'_>, named: &mut Named, takes_bytes: bool) -> Arc<Plan> {
-    let plan = Arc::new(Plan::plain(takes_bytes));
+fn leaf(name: &Name, namespace: NamespaceRef<'_>, named: &mut Named) -> Arc<Plan> {
+    let plan = Arc::new(Plan::Plain);
     named.insert(name.fully_qualified_name(namespace).into_owned(), Some(Arc::clone(&plan)));
     plan
-}
-
-fn items_of(item: Arc<Plan>) -> Result<Arc<Plan>, String> {
-    if item.takes_bytes {
-        Ok(item)
-    } else {
-        Err("a list of things that take no bytes, and such data has no bound".to_owned())
-    }
-}
-
-fn checked(plan: Arc<Plan>) -> Result<Arc<Plan>, String> {
-    if plan.depth > DEEPEST { Err(format!("nested deeper than {DEEPEST}")) } else { Ok(plan) }
 }

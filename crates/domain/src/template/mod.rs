@@ -3,6 +3,10 @@
 //! A template reads the event (`{{ event.promised_date }}`) and the department's title
 //! (`{{ department }}`). What is not given reads `(not known)`, so that nobody takes silence for a value.
 
+mod plain;
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +14,7 @@ use minijinja::value::{Enumerator, Object, Value as Text};
 use minijinja::{AutoEscape, Environment, Error, Output, State};
 
 use crate::{Event, Value};
+use plain::Plain;
 
 /// What a template may cost: minijinja counts roughly one per instruction.
 const FUEL: u64 = 100_000;
@@ -20,6 +25,8 @@ const NOT_KNOWN: &str = "(not known)";
 /// All templates of a policy.
 pub struct Templates {
     environment: Environment<'static>,
+    /// Those that need no more than facts put into text, as most do.
+    plain: HashMap<String, Plain>,
 }
 
 /// Why a template cannot be used.
@@ -34,11 +41,11 @@ pub struct TemplateError {
 
 /// A rendered text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// One line.
-    pub title: String,
+    pub(crate) title: String,
     /// The rest.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Default for Templates {
@@ -47,7 +54,7 @@ impl Default for Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_formatter(write_value);
         environment.set_fuel(Some(FUEL));
-        Self { environment }
+        Self { environment, plain: HashMap::new() }
     }
 }
 
@@ -60,12 +67,23 @@ impl fmt::Debug for Templates {
 impl Templates {
     /// Adds a template.
     pub fn add(&mut self, name: &str, source: &str) -> Result<(), TemplateError> {
-        self.environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| told(&error))
+        let added = self.environment.add_template_owned(name.to_owned(), source.to_owned());
+        added.map_err(|error| told(&error))?;
+        match Plain::parse(source) {
+            Some(plain) => self.plain.insert(name.to_owned(), plain),
+            None => self.plain.remove(name),
+        };
+        Ok(())
     }
 
     /// Whether there is a template of this name.
     pub fn contains(&self, name: &str) -> bool {
         self.environment.get_template(name).is_ok()
+    }
+
+    /// The names of all templates.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.environment.templates().map(|(name, _)| name)
     }
 
     /// The variables that a template reads, such as `event.state`, in order of name; what minijinja itself
@@ -79,33 +97,59 @@ impl Templates {
         reads
     }
 
-    /// The text of a template for an event and a department.
-    pub fn render(
-        &self,
-        name: &str,
-        context: &TemplateContext,
-        department: &str,
-    ) -> Result<Rendered, TemplateError> {
-        let template = self.environment.get_template(name).map_err(|error| told(&error))?;
-        let values = minijinja::context! { event => context.event.clone(), department => department };
-        // What minijinja says of a failing value may repeat it; only the kind of error is kept.
-        let failed = |error: Error| TemplateError { message: error.kind().to_string(), line: error.line() };
-        let text = template.render(values).map_err(failed)?;
-        let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
-        let title = title.trim_start_matches('#').trim().to_owned();
-        Ok(Rendered { title, body: body.trim().to_owned() })
+    /// The texts about one event.
+    pub(crate) fn texts<'a>(&'a self, event: &'a Event) -> Texts<'a> {
+        Texts { templates: self, event, context: OnceCell::new(), rendered: Vec::new() }
     }
 }
 
-/// An event as templates see it; made once for all departments.
-pub struct TemplateContext {
-    event: Text,
+/// The texts about one event. What is the same for all departments is made once.
+pub(crate) struct Texts<'a> {
+    templates: &'a Templates,
+    event: &'a Event,
+    /// The event as minijinja sees it.
+    context: OnceCell<Text>,
+    rendered: Vec<(&'a Plain, Rendered)>,
 }
 
-impl TemplateContext {
-    /// The attributes and facts of an event.
-    pub fn of(event: &Event) -> Self {
-        Self { event: named(event.attributes()) }
+impl Texts<'_> {
+    /// The text of a template for a department.
+    pub(crate) fn render(&mut self, name: &str, department: &str) -> Result<Rendered, TemplateError> {
+        let Some(plain) = self.templates.plain.get(name) else {
+            return self.by_minijinja(name, department);
+        };
+        if let Some((_, rendered)) = self.rendered.iter().find(|(known, _)| std::ptr::eq(*known, plain)) {
+            return Ok(rendered.clone());
+        }
+        let Some(text) = plain.render(self.event, department) else {
+            return self.by_minijinja(name, department);
+        };
+        let rendered = Rendered::of(text);
+        if !plain.by_department() {
+            self.rendered.push((plain, rendered.clone()));
+        }
+        Ok(rendered)
+    }
+
+    fn by_minijinja(&self, name: &str, department: &str) -> Result<Rendered, TemplateError> {
+        let template = self.templates.environment.get_template(name).map_err(|error| told(&error))?;
+        let event = self.context.get_or_init(|| named(self.event.attributes()));
+        let values = minijinja::context! { event => event.clone(), department => department };
+        // What minijinja says of a failing value may repeat it; only the kind of error is kept.
+        let failed = |error: Error| TemplateError { message: error.kind().to_string(), line: error.line() };
+        Ok(Rendered::of(template.render(values).map_err(failed)?))
+    }
+}
+
+impl Rendered {
+    /// The first line is the title, without the marks of a heading.
+    fn of(mut text: String) -> Self {
+        let end = text.find('\n').unwrap_or(text.len());
+        let body = text[end..].trim().to_owned();
+        text.truncate(text[..end].trim_end().len());
+        let title = text.trim_start_matches('#').trim_start();
+        text.drain(..text.len() - title.len());
+        Self { title: text, body }
     }
 }
 
@@ -156,32 +200,4 @@ fn told(error: &Error) -> TemplateError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rendered(source: &str) -> Result<Rendered, TemplateError> {
-        let mut templates = Templates::default();
-        templates.add("text", source)?;
-        let items = ["one", "two"].map(Value::text).to_vec();
-        let facts = [("state", Value::text("ZH")), ("items", Value::List(items)), ("city", Value::Absent)];
-        let event = named(facts.into_iter().map(|(name, value)| (Arc::from(name), value)));
-        templates.render("text", &TemplateContext { event }, "Warehouse")
-    }
-
-    #[test]
-    fn the_first_line_is_the_title_and_what_is_not_given_is_said() {
-        let text = rendered(
-            "# To {{ event.state }}, {{ event.city }}\n\n{{ department }}: {{ event.items | join(', ') }}\n",
-        );
-        let expected = Rendered { title: "To ZH, (not known)".into(), body: "Warehouse: one, two".into() };
-        assert_eq!(text, Ok(expected));
-    }
-
-    #[test]
-    fn a_template_that_does_not_end_is_stopped() {
-        let endless =
-            "# x\n{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}";
-        assert!(rendered(endless).is_err());
-        assert_eq!(rendered("# x\n{% if %}").unwrap_err().line, Some(2));
-    }
-}
+mod tests;
