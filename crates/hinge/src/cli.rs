@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ingest::IngestArgs;
 use crate::map::MapAction;
+use crate::policies::InitArgs;
 use crate::replay::{PlanArgs, ReplayArgs};
 use crate::schemas::SchemasAction;
 use crate::why::{WhyArgs, WhyNotArgs};
@@ -70,11 +71,9 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a commented policy to start from
-    Init {
-        /// The directory, which must not hold a policy yet
-        dir: PathBuf,
-    },
-    /// Check a policy: everything that is wrong at once, with file, line and what to do (exit code 2)
+    Init(InitArgs),
+    /// Check a policy and run its rule tests: everything that is wrong at once, with file, line and what to do
+    /// (exit code 2; warnings alone 0)
     Check(PolicyArgs),
     /// Run the services: events in, notifications out
     Run(RunArgs),

@@ -72,11 +72,25 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(exit)
 }
 
+/// Tells the operator about what hardly means what was meant, on standard error.
+pub(crate) fn warn(warnings: &Problems) {
+    let _ = writeln!(std::io::stderr(), "{warnings}\n");
+}
+
+/// How much was found: `2 errors and 1 warning`.
+pub(crate) fn counted(problems: &Problems) -> String {
+    let count = |number: usize, what: &str| {
+        (number > 0).then(|| format!("{number} {what}{}", if number == 1 { "" } else { "s" }))
+    };
+    let (errors, warnings) = problems.counts();
+    let counts: Vec<String> =
+        [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+    counts.join(" and ")
+}
+
 fn told(error: &anyhow::Error) -> (String, u8) {
     if let Some(problems) = error.downcast_ref::<Problems>() {
-        let count = problems.0.len();
-        let found = if count == 1 { "problem" } else { "problems" };
-        return (format!("{problems}\n\n{count} {found} found; nothing was done"), 2);
+        return (format!("{problems}\n\n{}; nothing was done", counted(problems)), 2);
     }
     match code_of(error) {
         (Some(code), exit) => {

@@ -58,7 +58,7 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     }
     telemetry::start_logging(&settings.log)?;
     match cli.command {
-        Command::Init { dir } => policies::init(&dir, out)?,
+        Command::Init(args) => policies::init(&args, out)?,
         Command::Check(policy) => return policies::check(&policy, &settings, format, out),
         Command::Run(args) => run::run(&args, settings, format, out)?,
         Command::Ingest { log, policy, ingest } => {

@@ -24,6 +24,10 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     let catalogue = confluent::catalogue(&settings)?;
     let loaded = opening::load_policy(&args.policy.policy, &catalogue)?;
     tracing::info!(policy = %loaded.name, policy_version = %loaded.policy.version, "policy loaded");
+    for warning in &loaded.warnings {
+        let (file, line, code) = (warning.file.display(), warning.line, warning.code);
+        tracing::warn!(%file, line, code, what = %warning.message, "the policy has a warning");
+    }
     tracing::info!(settings = %settings.in_force(), "settings in force");
     let topics = settings.topics_read(&loaded.sources)?;
     let registry = telemetry::registry(&loaded.policy.version)?;

@@ -1,5 +1,6 @@
 //! What only the whole policy can get wrong: event types that nobody thought of.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hinge_domain::Policy;
@@ -26,8 +27,11 @@ pub(crate) fn check(
         return;
     }
     let misspelt: Vec<String> = problems.iter().filter_map(|problem| problem.suggestion.clone()).collect();
-    let place =
-        directory.file("policy.yaml").map_or(Place::FILE, |file| place_of_key(&file.text, "catalogue"));
+    let mut on_page = |file: &str, note: &mut dyn FnMut(&mut Page<'_>)| match directory.file(file) {
+        Some(file) => note(&mut file.page(problems)),
+        None => note(&mut Page { path: &root.join(file), text: "", problems }),
+    };
+    let mut newer: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for shape in catalogue.shapes() {
         let event_type = shape.event_type.as_ref();
         if misspelt.iter().any(|meant| meant == event_type) {
@@ -35,51 +39,48 @@ pub(crate) fn check(
         }
         let routed = policy.rules_for(event_type).next().is_some();
         let entry = manifest.ignored.iter().find(|(ignored, _)| ignored.value == event_type);
-        let mut on_page = |file: &str, note: &mut dyn FnMut(&mut Page<'_>)| match directory.file(file) {
-            Some(file) => note(&mut file.page(problems)),
-            None => note(&mut Page { path: &root.join(file), text: "", problems }),
-        };
-        if let Some((ignored, _)) = entry.filter(|_| routed) {
-            let message = format!("`{event_type}` is ignored, but a rule looks at it");
-            on_page("policy.yaml", &mut |page| {
-                page.note(
-                    "event-type-unmentioned",
-                    ignored,
-                    message.clone(),
-                    "remove it here, or from the rule",
-                );
-            });
-        }
-        if !routed && entry.is_none() {
-            let since = catalogue.since(event_type).unwrap_or_default();
-            let message = format!("no rule looks at `{event_type}`, and it is not ignored");
-            let newer = since > manifest.catalogue;
-            let help = if newer {
-                format!(
-                    "it came with version {since} of the catalogue; write a rule with `on: {event_type}` or list it \
-                     under `ignored`, then set `catalogue: {since}`"
-                )
-            } else {
-                format!(
+        let since = catalogue.since(event_type).unwrap_or_default();
+        match entry {
+            Some((ignored, _)) if routed => {
+                let message = format!("`{event_type}` is ignored, but a rule looks at it");
+                on_page("policy.yaml", &mut |page| {
+                    let help = "remove it here, or from the rule";
+                    page.note("event-type-unmentioned", ignored, message.clone(), help);
+                });
+            }
+            None if !routed && since > manifest.catalogue => newer.entry(since).or_default().push(event_type),
+            None if !routed => {
+                let message = format!("no rule looks at `{event_type}`, and it is not ignored");
+                let help = format!(
                     "write a rule with `on: {event_type}`, or list it under `ignored` with the reason why nobody \
                      needs to be told"
-                )
-            };
-            on_page("policy.yaml", &mut |page| {
-                if newer {
-                    page.warn("event-type-newer", place, message.clone(), &help);
-                } else {
+                );
+                on_page("policy.yaml", &mut |page| {
+                    let place = place_of_key(page.text, "catalogue");
                     page.note("event-type-unmentioned", place, message.clone(), &help);
-                }
-            });
+                });
+            }
+            Some(_) | None => {}
         }
         if routed && policy.step_of(event_type).is_none() {
             let message = format!("`{event_type}` belongs to no step of the chain");
             on_page("chain.yaml", &mut |page| {
-                let help = "list it under the step at which it happens";
-                page.note("event-type-unmentioned", Place::FILE, message.clone(), help);
+                let (place, help) =
+                    (place_of_key(page.text, "chain"), "list it under the step at which it happens");
+                page.note("event-type-unmentioned", place, message.clone(), help);
             });
         }
+    }
+    for (since, event_types) in newer {
+        let message =
+            format!("version {since} of the catalogue has event types that this policy does not know");
+        let help = format!(
+            "nobody is told of {}; write rules for them or list them under `ignored`, then set `catalogue: {since}`",
+            event_types.join(", ")
+        );
+        on_page("policy.yaml", &mut |page| {
+            page.warn("event-type-newer", place_of_key(page.text, "catalogue"), message.clone(), &help);
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use crate::form::{Form, Holds};
 use crate::{chain, departments, manifest, routes};
 
 /// Where the schemas lie within a policy directory; the loader does not look there.
-pub(crate) const FOLDER: &str = ".schemas";
+const FOLDER: &str = ".schemas";
 
 /// Each schema: its name within [`FOLDER`], and the form of the files that it describes.
 const FORMS: &[(&str, &Form)] = &[

@@ -22,7 +22,7 @@ pub struct Loaded {
     pub sources: Sources,
     /// What hardly means what was meant.
     pub warnings: Vec<Diagnostic>,
-    /// How many tests its rules have; all of them pass.
+    /// How many tests of its rules were run; all of them pass.
     pub tests: usize,
     /// The files that it was made of: what makes the same policy again, anywhere.
     pub files: Vec<PolicyFile>,
@@ -35,19 +35,27 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     if !root.is_dir() {
         return Err(Problems(problems));
     }
-    check(root, directory, catalogue, problems)
+    check(root, directory, catalogue, (problems, Tests::Run))
 }
 
-/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them.
+/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them. Its
+/// rule tests are not run: they passed when it was kept, and it must stay readable.
 pub fn load_files(name: &Path, files: Vec<PolicyFile>, catalogue: &Catalogue) -> Result<Loaded, Problems> {
-    check(name, Directory::of(name, files), catalogue, Vec::new())
+    check(name, Directory::of(name, files), catalogue, (Vec::new(), Tests::Leave))
+}
+
+/// Whether the tests of the rules are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tests {
+    Run,
+    Leave,
 }
 
 fn check(
     root: &Path,
     directory: Directory,
     catalogue: &Catalogue,
-    mut problems: Vec<Diagnostic>,
+    (mut problems, run): (Vec<Diagnostic>, Tests),
 ) -> Result<Loaded, Problems> {
     let read = |name| directory.file(name);
     let manifest =
@@ -78,8 +86,11 @@ fn check(
         ignored: manifest.ignored_types(),
     });
     coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
-    let tested = Tested { catalogue, policy: &policy, holds: !has_errors(&problems) };
-    let count = rule_tests::run(&directory, &tested, &tests, &mut problems);
+    let mut count = 0;
+    if run == Tests::Run {
+        let tested = Tested { catalogue, policy: &policy, holds: !has_errors(&problems) };
+        count = rule_tests::run(&directory, &tested, &tests, &mut problems);
+    }
     let problems = Problems::sorted(problems);
     if has_errors(&problems.0) {
         return Err(problems);

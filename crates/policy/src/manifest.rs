@@ -31,9 +31,9 @@ pub(crate) const FORM: Form = Form {
 
 const IGNORED: Form = Form {
     what: "an ignored event type",
-    doc: "An event type of which nobody needs to be told.",
+    doc: "Event types of which nobody needs to be told.",
     keys: &[
-        Key::must("type", Holds::Text, "the event type, such as order.changed"),
+        Key::must("type", Holds::Texts, "the event type, such as `order.changed`, or a list of them"),
         Key::must("reason", Holds::Text, "why nobody needs to be told"),
     ],
 };
@@ -68,23 +68,27 @@ pub(crate) fn manifest(page: &mut Page<'_>, catalogue: &Catalogue) -> Option<Man
     }
     let mut ignored: Vec<(Spanned<String>, Arc<str>)> = Vec::new();
     for entry in file.get("ignored").map(|list| list.value.items()).unwrap_or_default() {
-        let (Some(event_type), reason) = (entry.value.text_at("type"), entry.value.text_at("reason")) else {
-            continue;
-        };
-        if !known_event_type(page, catalogue, &event_type) {
-            continue;
-        }
-        if ignored.iter().any(|(known, _)| known.value == event_type.value) {
-            let message = format!("`{}` is ignored twice", event_type.value);
-            page.note("name-duplicate", &event_type, message, "keep one of the two");
-            continue;
-        }
-        let reason = or_unnamed(reason, entry);
+        let reason = or_unnamed(entry.value.text_at("reason"), entry);
         if reason.value.trim().is_empty() {
-            let message = format!("`{}` is ignored without a reason", event_type.value);
-            page.note("policy-empty", &reason, message, "say why nobody needs to be told");
+            page.note(
+                "policy-empty",
+                &reason,
+                "there is no reason".into(),
+                "say why nobody needs to be told",
+            );
         }
-        ignored.push((event_type, reason.value.into()));
+        let reason: Arc<str> = reason.value.into();
+        for event_type in entry.value.texts_at("type") {
+            if !known_event_type(page, catalogue, &event_type) {
+                continue;
+            }
+            if ignored.iter().any(|(known, _)| known.value == event_type.value) {
+                let message = format!("`{}` is ignored twice", event_type.value);
+                page.note("name-duplicate", &event_type, message, "keep one of the two");
+            } else {
+                ignored.push((event_type, Arc::clone(&reason)));
+            }
+        }
     }
     let name = file.text_at("name").map(|name| name.value).unwrap_or_default();
     Some(Manifest { name, catalogue: pinned, ignored })

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::editor;
+
 macro_rules! starter_files {
     ($($name:literal),+ $(,)?) => {
         [$(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/starter/policy/", $name)))),+]
@@ -67,71 +69,37 @@ pub enum StarterError {
     },
 }
 
-/// Writes the starter policy into `root`, which is created; never over a file that is there.
+/// Writes the starter policy into `root`, which is created; never over a file that is there. With it come the
+/// schemas for editors.
 ///
 /// Gives the paths written.
 pub fn write_starter(root: &Path) -> Result<Vec<PathBuf>, StarterError> {
     if let Some(present) = FILES.iter().map(|(name, _)| root.join(name)).find(|path| path.exists()) {
         return Err(StarterError::Exists(present));
     }
+    let files = FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let mut written = write_all(root, files)?;
+    written.extend(write_schemas(root)?);
+    Ok(written)
+}
+
+/// Writes the schemas for editors into the policy directory `root`, over those of another version.
+///
+/// Gives the paths written.
+pub fn write_schemas(root: &Path) -> Result<Vec<PathBuf>, StarterError> {
+    write_all(root, editor::schemas())
+}
+
+fn write_all(
+    root: &Path,
+    files: impl Iterator<Item = (String, String)>,
+) -> Result<Vec<PathBuf>, StarterError> {
     let mut written = Vec::new();
-    for (name, text) in FILES {
+    for (name, text) in files {
         let path = root.join(name);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         made.map_err(|source| StarterError::Io { path: path.clone(), source })?;
         written.push(path);
     }
     Ok(written)
-}
-
-#[cfg(test)]
-mod tests {
-    use hinge_domain::{Decision, Event, Facts, Verdict, decide};
-    use hinge_schema::Catalogue;
-    use jiff::Timestamp;
-
-    use super::*;
-
-    /// An event about `A-1` with these facts.
-    fn event(facts: Facts) -> Event {
-        Event {
-            id: "e-1".to_owned(),
-            source: "/invented".to_owned(),
-            subject: "A-1".to_owned(),
-            correlation_id: "A-1".to_owned(),
-            occurred: Timestamp::UNIX_EPOCH,
-            history: None,
-            facts,
-            extensions: Vec::new(),
-        }
-    }
-
-    fn texts(decision: &Decision<'_>) -> Vec<String> {
-        match &decision.verdict {
-            Verdict::Emitted(told) => told.iter().map(|it| format!("{}\n{}", it.title, it.body)).collect(),
-            other => panic!("nobody is told: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_event_type_is_told_to_somebody_in_words_that_say_what_the_event_says() {
-        let folder = tempfile::tempdir().unwrap();
-        write_starter(folder.path()).unwrap();
-        let catalogue = Catalogue::builtin();
-        let policy = crate::load(folder.path(), &catalogue).unwrap().policy;
-        for shape in catalogue.shapes() {
-            let (event_type, version) = (&shape.event_type, shape.version);
-            let sample = format!("../../schemas/{}/samples/{event_type}.v{version}.json", shape.stream);
-            let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join(sample);
-            let facts = catalogue.facts_from_json(event_type, &fs::read_to_string(sample).unwrap()).unwrap();
-            let event = event(facts);
-            let decision = decide(&event, &policy, Timestamp::UNIX_EPOCH);
-            assert_eq!(decision.unrendered, Vec::<String>::new(), "{event_type}");
-            assert!(!decision.chain_step.is_empty(), "{event_type} belongs to no step of the chain");
-            for text in texts(&decision) {
-                // A sample says everything, so nothing may be unknown and no name of a fact be shown.
-                assert!(!text.contains("(not known)") && !text.contains("event."), "{event_type}: {text}");
-            }
-        }
-    }
 }

@@ -232,7 +232,7 @@ impl<'a> Ingest<'a> {
             match numbered.row {
                 Ok(row) => match self.records(&row) {
                     Ok(records) => records.into_iter().try_for_each(|record| self.write(record, outlet))?,
-                    Err(reason) => self.rejects.row(path, numbered.line, &reason, row)?,
+                    Err(reason) => self.rejects.row(path, numbered.line, &reason, &row)?,
                 },
                 Err(bad) => {
                     if bad.cut_off {

@@ -221,7 +221,7 @@ mod tests {
             "1: a=1 b=(not given)",
             "3! not a JSON object",
             "4! not JSON from line 1 column 6 on",
-            "5: a={\"x\":[1.5,\"y\"]}",
+            "5: a={\"x\":[\"1.5\",\"y\"]}",
         ];
         assert_eq!(rows("orders.jsonl", content.as_bytes()), expected);
         assert_eq!(rows("orders.txt", content.as_bytes()), expected);
