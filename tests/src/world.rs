@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hinge_domain::{Policy, Window};
-use hinge_router::{Clock, Metrics, Parts, Pulse, Router, Settings, Summary, output_topics};
+use hinge_router::{
+    Clock, HoldSettings, Metrics, Parts, Pulse, Router, Settings, StopLimits, Summary, output_topics,
+};
 use hinge_schema::{Catalogue, NotificationRecord, Sources, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
@@ -49,6 +51,9 @@ pub struct World {
     began: BTreeMap<TopicPartition, Offset>,
     window: Window,
     clock: Clock,
+    holds: bool,
+    most_held: (usize, usize),
+    stops: StopLimits,
     // Both go with the world: the folder, or the turn on the broker.
     _place: Place,
 }
@@ -82,8 +87,23 @@ impl World {
         let group = format!("group-{input}");
         let catalogue = Catalogue::builtin();
         let (window, clock) = (Window::default(), Clock::Wall);
-        let sources = Sources::default();
-        Self { log, policy, catalogue, sources, input, group, began, window, clock, _place: place }
+        let limits = HoldSettings::default();
+        let most_held = (limits.keys, limits.records);
+        Self {
+            log,
+            policy,
+            catalogue,
+            sources: Sources::default(),
+            input,
+            group,
+            began,
+            window,
+            clock,
+            holds: false,
+            most_held,
+            stops: StopLimits::default(),
+            _place: place,
+        }
     }
 
     /// The distance within which a repetition is recognised, from now on.
@@ -116,6 +136,29 @@ impl World {
     pub fn with_catalogue(mut self, catalogue: Catalogue) -> Self {
         self.catalogue = catalogue;
         self
+    }
+
+    /// From now on what comes behind a rejected record of its key is held: at most so many keys of a partition and
+    /// records of a key.
+    pub fn with_holding(mut self, keys: usize, records: usize) -> Self {
+        (self.holds, self.most_held) = (true, (keys, records));
+        self
+    }
+
+    /// How many rejected records stop a partition, from now on.
+    pub fn with_stops(mut self, stops: StopLimits) -> Self {
+        self.stops = stops;
+        self
+    }
+
+    /// The log of this world.
+    pub fn log(&self) -> &dyn Log {
+        self.log.as_ref()
+    }
+
+    /// Its input topic.
+    pub fn input(&self) -> &str {
+        &self.input
     }
 
     /// The catalogue that this world speaks.
@@ -161,6 +204,9 @@ impl World {
         };
         let mut settings = Settings { drain: true, clock: self.clock, ..Settings::default() };
         settings.windows.extend(topics.into_iter().map(|topic| (topic, self.window)));
+        (settings.hold.keys, settings.hold.records) = self.most_held;
+        settings.hold.topics.extend(self.holds.then(|| self.input.clone()));
+        settings.stops = self.stops;
         let router = Router::new(Parts {
             session: self.log.session(&options).expect("the group has a free seat"),
             reader: self.log.reader().expect("the log can be read"),

@@ -42,7 +42,9 @@ pub use expression::{
 };
 pub use mapping::{EventMapping, FactSource, Given, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
 pub use nearest::nearest;
-pub use notification::{About, Ask, Notification, Priority, Reason, Revision, notification_id};
+pub use notification::{
+    About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,
+};
 pub use policy::{ChainStep, Department, Format, Parts, Policy, Rule};
 pub use repetition::{Mark, Meeting, Memory, Window};
 pub use shape::{Field, Kind, Pii, Shape, Stream};

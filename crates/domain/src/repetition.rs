@@ -3,7 +3,7 @@
 //! A record repeats an earlier one of the same partition if both carry the same identity and lie
 //! within [`Window`] of each other. The rule is about that distance, not about what a process happens
 //! to remember: after a restart the stretch is read back, and the answers are the same. Rejected
-//! records never enter; the caller simply does not offer them.
+//! records never enter, held ones only once they are released; the caller simply does not offer them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -69,6 +69,13 @@ impl Seen {
 
     /// Adds a record; forgets those that lie no nearer to any later record than this one.
     fn add(&mut self, sighting: Sighting) {
+        if sighting.offset < self.newest.offset {
+            // Held and released: it enters at its own place, behind what was met meanwhile.
+            if sighting.recorded > self.newest.recorded {
+                self.before.push(sighting);
+            }
+            return;
+        }
         self.before.push(self.newest);
         self.before.retain(|earlier| earlier.recorded > sighting.recorded);
         self.newest = sighting;
@@ -122,6 +129,24 @@ impl Memory {
         self.undo.push((identity, before));
         self.by_offset.push_back((offset, identity));
         meeting
+    }
+
+    /// Meets a record with which an operator decided a conflict: what it tells is in force from here on.
+    /// Only when that is in force already, it is a repetition.
+    pub fn take_over(
+        &mut self,
+        identity: Identity,
+        content: Content,
+        offset: i64,
+        recorded: Timestamp,
+    ) -> Meeting {
+        let meeting = self.meet(identity, content, offset, recorded);
+        let Meeting::Conflict { .. } = meeting else { return meeting };
+        let newest = Sighting { offset, recorded };
+        let before = self.seen.insert(identity, Seen { content, first: offset, newest, before: Vec::new() });
+        self.undo.push((identity, before));
+        self.by_offset.push_back((offset, identity));
+        Meeting::New
     }
 
     /// A place to come back to with [`Memory::forget_since`], until the next [`Memory::keep`].
@@ -217,6 +242,33 @@ mod tests {
         memory.meet(identity(1), content(1), 0, at(0));
         assert_eq!(memory.meet(identity(1), content(2), 1, at(0)), Meeting::Conflict { first: 0 });
         assert_eq!(memory.meet(identity(1), content(1), 2, at(0)), Meeting::Repetition { first: 0 });
+    }
+
+    #[test]
+    fn a_conflict_that_was_decided_puts_the_second_telling_in_force_until_it_is_rolled_back() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(1), content(1), 0, at(0));
+        memory.keep();
+        assert_eq!(memory.take_over(identity(1), content(2), 2, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(1), content(2), 3, at(0)), Meeting::Repetition { first: 2 });
+        assert_eq!(memory.take_over(identity(1), content(2), 4, at(0)), Meeting::Repetition { first: 2 });
+        assert_eq!(memory.meet(identity(1), content(1), 5, at(0)), Meeting::Conflict { first: 2 });
+        memory.forget();
+        assert_eq!(memory.meet(identity(1), content(1), 6, at(0)), Meeting::Repetition { first: 0 });
+    }
+
+    #[test]
+    fn a_released_record_enters_at_its_own_place() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(2), content(2), 8, at(0));
+        assert_eq!(memory.meet(identity(1), content(1), 3, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(2), content(2), 4, at(0)), Meeting::Repetition { first: 8 });
+        memory.keep();
+        assert_eq!(memory.meet(identity(1), content(1), 13, at(0)), Meeting::Repetition { first: 3 });
+        assert_eq!(memory.meet(identity(2), content(2), 18, at(0)), Meeting::Repetition { first: 8 });
+        let mut far = Memory::new(window());
+        far.meet(identity(1), content(1), 3, at(0));
+        assert_eq!(far.meet(identity(1), content(1), 14, at(0)), Meeting::New);
     }
 
     #[test]

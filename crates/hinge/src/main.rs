@@ -1,16 +1,20 @@
 //! The one binary: parses the command line, reads the settings, starts logging and hands over to a command.
 
 mod admin;
+mod by;
 mod cli;
 mod confluent;
 mod demo;
 mod exit;
 mod explain;
+mod held;
 mod ingest;
+mod letters;
 mod map;
 mod opening;
 mod policies;
 mod replay;
+mod resume;
 mod run;
 mod schemas;
 mod settings;
@@ -82,6 +86,9 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
         }
         Command::Replay(args) => return replay::replay(&args, settings, format, out),
         Command::Plan(args) => return replay::plan(&args, settings, format, out),
+        Command::DeadLetters(args) => letters::letters(&args, settings, format, out)?,
+        Command::Held(args) => held::held(&args, settings, format, out)?,
+        Command::Resume(args) => resume::resume(&args, settings, out)?,
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
         Command::Schemas { action } => return schemas::schemas(&action, format, out),
         Command::Demo(args) => demo::demo(&args, &settings, out)?,

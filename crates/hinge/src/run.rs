@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::Result;
-use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router};
+use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
 use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
@@ -51,6 +51,8 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
         settings: hinge_router::Settings {
             limits: settings.limits(),
             windows: settings.windows(&topics),
+            hold: settings.hold(),
+            stops: settings.stops(),
             clock: Clock::Wall,
             drain: args.drain,
         },
@@ -63,8 +65,24 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     tracing::info!(records = summary.records(), "router ended");
     if args.drain {
         summary::write(&summary, format, out)?;
+        if !summary.stopped.is_empty() {
+            out.flush()?;
+            return Err(stopped(&summary).into());
+        }
     }
     Ok(())
+}
+
+/// Everything was handled but for what lies in stopped partitions.
+fn stopped(summary: &Summary) -> Coded {
+    let stopped: Vec<String> =
+        summary.stopped.iter().map(|(place, stop)| format!("`{place}` ({stop})")).collect();
+    let message = format!(
+        "everything else is handled, but these partitions stopped: {}; look with `hinge dead-letters list` and `hinge \
+         held list`, mend the cause, and run again",
+        stopped.join(", ")
+    );
+    Coded::new("partition-stopped", 65, message)
 }
 
 fn apply(args: &RunArgs, settings: &mut Settings) {

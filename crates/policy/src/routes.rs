@@ -14,7 +14,7 @@ use crate::names::{known_event_type, valid_name};
 use crate::place::Place;
 use crate::rule_tests::{self, RuleTests};
 use crate::templates::facts_of;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::{Node, Yaml, whole};
 
 /// The form of a file of rules.
 pub(crate) const FORM: Form = Form {
@@ -45,7 +45,11 @@ const RULE: Form = Form {
         Key::may("requires", Holds::Texts, "the facts that they need; one that is missing is named"),
         Key::may("template", Holds::Text, "the words: templates/<name>.md"),
         Key::may("because", Holds::Text, "why, in your words"),
-        Key::may("stop", Holds::Flag, "true: no later rule is looked at once this one matches"),
+        Key::may(
+            "stop",
+            Holds::Flag,
+            "whether no later rule is looked at once this one matches; false unless said",
+        ),
         Key::may(
             "tests",
             Holds::List(&Holds::Record(&rule_tests::TEST)),
@@ -84,7 +88,7 @@ impl Written {
     }
 }
 
-/// Rule ids seen so far, with the file that has them.
+/// Rule ids seen so far, with the place that has them.
 pub(crate) type Ids = HashMap<String, String>;
 
 pub(crate) fn routes(page: &mut Page<'_>, known: &Known<'_>, name: &str, ids: &mut Ids) -> Vec<Written> {
@@ -99,7 +103,7 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
     let id = or_unnamed(fields.text_at("id"), entry);
     valid_name(page, "rule", &id);
     if id.value != "?"
-        && let Some(other) = ids.insert(id.value.clone(), page.path.display().to_string())
+        && let Some(other) = ids.insert(id.value.clone(), format!("{file} on line {}", id.referenced.line()))
     {
         let message = format!("the rule id `{}` is already used in {other}", id.value);
         page.note("name-duplicate", &id, message, "give each rule an id of its own");
@@ -170,7 +174,8 @@ fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usi
     if let Some(node) =
         fields.get("to").filter(|node| matches!(&node.value, Yaml::List(items) if items.is_empty()))
     {
-        page.note("policy-empty", node, "the rule tells nobody".into(), "name at least one department");
+        let place = whole(page.text, node);
+        page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
     }
     to.iter().filter_map(|name| known_department(page, known.departments?, name)).collect()
 }

@@ -130,6 +130,3 @@ fn run_one(page: &mut Page<'_>, tested: &Tested<'_>, rule: &Rule, test: &Node) {
     let expect = test.value.get("expect").unwrap_or(&nothing);
     Expected { name: &name, expect, page }.compare(tested.policy, rule, &decision, told);
 }
-
-#[cfg(test)]
-mod tests;

@@ -115,6 +115,32 @@ pub(crate) fn text_of(node: &Node) -> Option<Spanned<String>> {
     node.value.text().map(|text| Spanned::new(text.to_owned(), node.referenced, node.defined))
 }
 
+/// The place of a value from its first sign to its last: of a list or record in brackets as far as they reach,
+/// of any other its first line.
+pub(crate) fn whole(file: &str, node: &Node) -> Place {
+    let span = node.referenced.span();
+    let start =
+        span.byte_offset().and_then(|at| usize::try_from(at).ok()).filter(|at| file.is_char_boundary(*at));
+    let (Some(start), Yaml::List(_) | Yaml::Map(_)) = (start, &node.value) else { return node.into() };
+    let rest = file.get(start..).unwrap_or_default();
+    let mut depth = 0_usize;
+    let mut quote = None;
+    for (at, sign) in rest.char_indices().take_while(|_| rest.starts_with(['[', '{'])) {
+        match (quote, sign) {
+            (Some(begun), sign) if begun == sign => quote = None,
+            (None, '\'' | '"') => quote = Some(sign),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth -= 1,
+            (Some(_) | None, _) => {}
+        }
+        if depth == 0 {
+            return Place::of_bytes(file, start..start + at + sign.len_utf8());
+        }
+    }
+    let line = rest.lines().next().unwrap_or_default();
+    Place::of_bytes(file, start..start + line.trim_end().len())
+}
+
 /// The place of a part of a text, given as bytes of the text as it was read: YAML folds lines and has escapes.
 pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<usize>) -> Place {
     let span = text.referenced.span();
@@ -147,10 +173,7 @@ fn written_at(written: &str, read: &str, byte: usize) -> Option<usize> {
         if sign.is_whitespace() {
             continue;
         }
-        let (position, expected) = match next {
-            Some(next) => next,
-            None => return Some(at),
-        };
+        let Some((position, expected)) = next else { return Some(at) };
         if position >= byte {
             return Some(at);
         }

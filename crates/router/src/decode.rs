@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use smallvec::{SmallVec, smallvec};
 
 use crate::clock::Clock;
-use crate::outcome::Mapped;
+use crate::outcome::{Filtered, Mapped};
+use crate::repair::{self, Repair};
 
 /// Attributes that a trace travels by (CloudEvents, distributed tracing extension).
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];
@@ -21,6 +22,15 @@ pub(crate) struct Envelope {
     pub(crate) event: Event,
     /// When it came in: the `recordedtime` attribute, else the log's timestamp, else when it occurred.
     pub(crate) recorded: Timestamp,
+    /// Which rejected record this one repairs, if it does.
+    pub(crate) repairs: Option<Repair>,
+}
+
+impl Envelope {
+    /// Whether an operator has decided that this is what its event tells, against an earlier telling.
+    pub(crate) fn corrects(&self) -> bool {
+        self.repairs.as_ref().is_some_and(|repair| repair.of_conflict)
+    }
 }
 
 /// What a record says.
@@ -29,6 +39,13 @@ pub(crate) struct Said {
     pub(crate) envelopes: SmallVec<[Envelope; 1]>,
     /// Of another system's record: its source, and what the mapping made of it.
     pub(crate) mapped: Option<(Arc<str>, Mapped)>,
+}
+
+impl Said {
+    /// Why nobody is told, where none of its events is new.
+    pub(crate) fn why_nobody(&self) -> Filtered {
+        if self.envelopes.is_empty() { Filtered::Nothing } else { Filtered::Repetition }
+    }
 }
 
 /// What decoding stands on.
@@ -86,7 +103,7 @@ impl Decoder {
         }
         let logged = record.timestamp.millis().and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let recorded = said.or(logged).unwrap_or(event.occurred);
-        Envelope { event, recorded }
+        Envelope { event, recorded, repairs: repair::of(record) }
     }
 }
 

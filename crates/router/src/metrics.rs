@@ -1,13 +1,18 @@
 //! What the router tells Prometheus. Everything is counted after the commit, never before.
 
+use std::collections::BTreeMap;
+
 use hinge_domain::Policy;
 use hinge_schema::Sources;
+use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::ROLE;
+use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
+use crate::stops::StopReason;
 
 /// The hops of a notification that the router sees, from the instant in the first half of the name to
 /// that in the second.
@@ -49,6 +54,7 @@ pub struct Metrics {
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
     rollbacks: IntCounter,
+    held: HeldMetrics,
     source_events: IntCounterVec,
     source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
@@ -100,6 +106,7 @@ impl Metrics {
                 "hinge_router_transactions_rolled_back_total",
                 "Transactions that were rolled back; their records were decided again.",
             )?,
+            held: HeldMetrics::register(registry)?,
             source_events: counters(
                 "hinge_source_events_total",
                 "Events that the records of other systems said, by the policy's source.",
@@ -136,6 +143,7 @@ impl Metrics {
                 self.records.with_label_values(&[ROLE, topic, outcome.name(), outcome.reason()]);
             }
         }
+        self.held.start_at_zero(topics);
         for hop in HOPS {
             self.lag_clamped.with_label_values(&[hop]);
         }
@@ -143,6 +151,26 @@ impl Metrics {
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
         }
+    }
+
+    /// A partition is ours: it goes on, whatever was before.
+    pub(crate) fn taken_up(&self, place: &TopicPartition) {
+        self.held.stopped(place, None);
+    }
+
+    /// A partition is somebody else's.
+    pub(crate) fn let_go(&self, place: &TopicPartition) {
+        self.held.let_go(place);
+    }
+
+    /// A partition stands still for this reason, or (`None`) goes on.
+    pub(crate) fn stopped(&self, place: &TopicPartition, reason: Option<StopReason>) {
+        self.held.stopped(place, reason);
+    }
+
+    /// So many keys and records are held, by topic; in all other topics none.
+    pub(crate) fn held(&self, by_topic: &BTreeMap<&str, (usize, usize)>) {
+        self.held.held(by_topic);
     }
 
     /// Starts the series of these sources at 0.
@@ -166,6 +194,7 @@ impl Metrics {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
         self.unrendered.inc_by(tally.unrendered);
+        self.held.released(&tally.released);
         for (source, mapped) in &tally.sources {
             self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
             self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);

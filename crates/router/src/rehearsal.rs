@@ -16,6 +16,8 @@ use crate::clock::Clock;
 use crate::decode::{self, Decoder, Envelope};
 use crate::outcome::{Filtered, Outcome};
 use crate::output::Outputs;
+use crate::recollection::meet_one;
+use crate::repair;
 
 /// An event of a record that was read, and when it was recorded.
 pub struct Reading(Envelope);
@@ -65,9 +67,7 @@ impl Rehearsal {
     pub fn meet(&mut self, readings: &[Reading], record: &Record) -> Vec<Meeting> {
         self.memory.keep();
         self.begun = self.memory.mark();
-        let met = readings.iter().map(|Reading(Envelope { event, recorded })| {
-            self.memory.meet(event.identity(), event.content(), record.offset.0, *recorded)
-        });
+        let met = readings.iter().map(|Reading(envelope)| meet_one(&mut self.memory, envelope, record));
         let met: Vec<Meeting> = met.collect();
         match met.iter().find(|meeting| matches!(meeting, Meeting::Conflict { .. })) {
             Some(conflict) => {
@@ -115,7 +115,10 @@ impl Decider {
         let Self { policy, outputs } = self;
         let Reading(envelope) = reading;
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            let decision = decide(&envelope.event, policy, envelope.recorded);
+            let mut decision = decide(&envelope.event, policy, envelope.recorded);
+            if envelope.corrects() {
+                repair::correct(&mut decision, &envelope.event);
+            }
             outputs.clear();
             outputs.encode(record, envelope, &decision, envelope.recorded)?;
             Ok(match decision.verdict {

@@ -9,6 +9,15 @@ pub const DEAD_LETTERS: &str = "hinge.dead-letters";
 /// One record per event: what was decided, and why.
 pub const DECISIONS: &str = "hinge.decisions";
 
+/// Records that wait behind a rejected one of their key.
+pub const HELD: &str = "hinge.held";
+
+/// Which keys are held, and what operators wish for them; compacted.
+pub const HELD_KEYS: &str = "hinge.held-keys";
+
+/// What operators did to dead letters and stopped partitions; compacted.
+pub const INTERVENTIONS: &str = "hinge.interventions";
+
 /// Events that no rule matched.
 pub const UNROUTED: &str = "hinge.unrouted";
 
@@ -26,9 +35,17 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
         settings: vec![("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())],
     };
     let own = [DECISIONS, UNROUTED, DEAD_LETTERS].map(|name| spec(name.to_owned(), 1));
+    let with = |name: &str, setting: &str, value: &str| {
+        let mut spec = spec(name.to_owned(), 1);
+        spec.settings.push((setting.to_owned(), value.to_owned()));
+        spec
+    };
+    // What waits for somebody to decide must not age away meanwhile.
+    let held = with(HELD, "retention.ms", "-1");
+    let compacted = [HELD_KEYS, INTERVENTIONS].map(|name| with(name, "cleanup.policy", "compact"));
     let departments = policy
         .departments
         .iter()
         .map(|department| spec(Policy::topic_of(&department.name), department.partitions));
-    own.into_iter().chain(departments).collect()
+    own.into_iter().chain([held]).chain(compacted).chain(departments).collect()
 }

@@ -245,12 +245,15 @@ fn data_format(content_type: Option<&str>, body: &[u8]) -> Result<DataFormat, Re
             )),
         };
     };
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        "application/avro" | "avro/binary" | "application/vnd.apache.avro" => Ok(DataFormat::Avro),
-        "application/json" => Ok(DataFormat::Json),
-        other if other.ends_with("+json") => Ok(DataFormat::Json),
-        _ => Err(unsupported("the content type is neither JSON nor Avro")),
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let is = |known: &str| media_type.eq_ignore_ascii_case(known);
+    let ending = media_type.len().checked_sub("+json".len()).and_then(|start| media_type.get(start..));
+    if is("application/json") || ending.is_some_and(|ending| ending.eq_ignore_ascii_case("+json")) {
+        Ok(DataFormat::Json)
+    } else if is("application/avro") || is("avro/binary") || is("application/vnd.apache.avro") {
+        Ok(DataFormat::Avro)
+    } else {
+        Err(unsupported("the content type is neither JSON nor Avro"))
     }
 }
 
@@ -263,12 +266,28 @@ fn looks_structured(body: &[u8]) -> bool {
     envelope.is_ok_and(|Members(members)| members.iter().any(|(name, _)| name == "specversion"))
 }
 
-/// An attribute's value in the JSON format: text, or a number or boolean as its text; null is not there.
+/// An attribute's value in the JSON format: text; of an extension also a boolean or a whole number of 32 bits, as
+/// its text. Null is not there.
+///
+/// What makes an identity is text only: one number is written in several ways.
 fn attribute_text<'a>(name: &str, raw: &'a RawValue) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match JsonKind::of(raw) {
+    let is_extension = !matches!(
+        name,
+        "specversion" | "id" | "source" | "type" | "subject" | "time" | "datacontenttype" | "dataschema"
+    );
+    let got = JsonKind::of(raw);
+    match got {
         JsonKind::Null => Ok(None),
         JsonKind::Text => text(raw, Path::Member(&Path::Data, name)).map(Some),
-        JsonKind::Bool | JsonKind::Number => Ok(Some(Cow::Borrowed(raw.get()))),
-        got @ (JsonKind::List | JsonKind::Object) => Err(invalid(name, &format!("expected text, got {got}"))),
+        JsonKind::Bool if is_extension => Ok(Some(Cow::Borrowed(raw.get()))),
+        JsonKind::Number if is_extension && raw.get().parse::<i32>().is_ok() => {
+            Ok(Some(Cow::Borrowed(raw.get())))
+        }
+        JsonKind::Number if is_extension => {
+            Err(invalid(name, "expected text or a whole number of 32 bits, got another number"))
+        }
+        JsonKind::Bool | JsonKind::Number | JsonKind::List | JsonKind::Object => {
+            Err(invalid(name, &format!("expected text, got {got}")))
+        }
     }
 }

@@ -21,7 +21,10 @@
 
 mod attributes;
 mod avro;
+mod avro_bytes;
+mod avro_datum;
 mod avro_facts;
+mod avro_walk;
 mod catalogue;
 mod compatibility;
 mod confluent;
@@ -42,8 +45,9 @@ mod published;
 mod rejection;
 mod resolution;
 mod schema_fields;
+mod stamp;
 
-pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS, is_uri_reference};
 pub use catalogue::{CATALOGUE_VERSION, Catalogue};
 pub use compatibility::Incompatibility;
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
@@ -54,13 +58,16 @@ pub use foreign::{
 pub use foreign_schema::ForeignSchema;
 pub use framing::{NoSchemaId, SchemaId, VALUE_SCHEMA_ID, framed};
 pub use json_facts::facts as facts_from_json;
-pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
+pub use notification::{
+    NOTIFICATION_SOURCE, NOTIFICATION_TYPE, encode_notification, notification_headers, write_notification,
+};
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
 };
 pub use published::Compared;
 pub use rejection::{Code, Rejection};
 pub use schema_fields::SchemaError;
+pub use stamp::{Stamp, Stamped};
 
 #[cfg(test)]
 mod tests;

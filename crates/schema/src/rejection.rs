@@ -44,11 +44,13 @@ pub enum Code {
     OutputTooLarge,
     /// Deciding on the record failed by a defect of Hinge; given by the router.
     Panic,
+    /// It was held behind a rejected record, and an operator discarded it; given by the router.
+    Discarded,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -68,6 +70,7 @@ impl Code {
         Self::Conflict,
         Self::OutputTooLarge,
         Self::Panic,
+        Self::Discarded,
     ];
 
     /// The stable text, such as `avro-truncated`.
@@ -92,6 +95,7 @@ impl Code {
             Self::Conflict => "conflict",
             Self::OutputTooLarge => "output-too-large",
             Self::Panic => "panic",
+            Self::Discarded => "discarded",
         }
     }
 }

@@ -137,6 +137,8 @@ impl Stage<'_> {
             settings: hinge_router::Settings {
                 limits: self.settings.limits(),
                 windows: self.settings.windows(&self.settings.input_topics()),
+                hold: self.settings.hold(),
+                stops: self.settings.stops(),
                 clock: Clock::FollowsEvents,
                 drain,
             },

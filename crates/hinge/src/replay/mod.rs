@@ -26,6 +26,7 @@ use hinge_schema::{Catalogue, Sources};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use crate::cli::{Format, LogArgs};
+use crate::confluent;
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
@@ -109,7 +110,7 @@ pub(crate) fn replay(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     opening::apply_log_args(&mut settings, &args.log);
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let policy = policy(args.policy.as_ref(), &catalogue)?;
     let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let all = all_topics(policy.as_ref(), &settings, &opened, &catalogue)?;
@@ -156,7 +157,7 @@ pub(crate) fn plan(
     if let Some(against) = &args.against {
         opening::apply_log_args(&mut settings, &log_named(against));
     }
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let policy = policy(Some(&args.policy), &catalogue)?;
     let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let question = Question {

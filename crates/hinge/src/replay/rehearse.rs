@@ -372,7 +372,7 @@ fn rules(notification: &NotificationRecord) -> Vec<String> {
 
 fn ending(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Emitted | Outcome::Unrouted => outcome.name().to_owned(),
+        Outcome::Emitted | Outcome::Unrouted | Outcome::Held => outcome.name().to_owned(),
         Outcome::Filtered(_) => outcome.reason().to_owned(),
         Outcome::Rejected(code) => format!("rejected ({code})"),
     }

@@ -1,7 +1,7 @@
 //! The versions of the policy that have decided something, kept in the compacted topic `hinge.policy`, so that
 //! every decision can be explained and made again however often the directory has changed since.
 //!
-//! What a version looks like as records is in [`format`]; what makes a policy of files is the policy crate's.
+//! What a version looks like as records is in [`mod@format`]; what makes a policy of files is the policy crate's.
 
 mod format;
 

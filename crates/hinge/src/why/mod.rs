@@ -2,7 +2,7 @@
 //!
 //! * [`trail`]: what the log has on an event;
 //! * [`words`]: what is said of it;
-//! * [`why_not`]: the event decided once more, rule by rule, for one department; [`proof`] puts that into words.
+//! * [`mod@why_not`]: the event decided once more, rule by rule, for one department; [`proof`] puts that into words.
 
 mod proof;
 mod trail;

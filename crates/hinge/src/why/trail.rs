@@ -10,6 +10,7 @@ use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
 
+use crate::confluent;
 use crate::settings::Settings;
 use crate::tail::{read_all, read_one, read_partition};
 use crate::versions::Stored;
@@ -107,9 +108,9 @@ pub(super) struct Trail<'a> {
 }
 
 impl<'a> Trail<'a> {
-    /// A trail through this log.
+    /// A trail through this log, with the catalogue that a router of these settings reads it by.
     pub(super) fn of(log: &dyn Log, settings: &'a Settings) -> Result<Self> {
-        let catalogue = Catalogue::builtin();
+        let catalogue = confluent::catalogue(settings)?;
         let mut reader = log.reader()?;
         let sources = Stored::read(reader.as_mut())?.sources(&catalogue);
         Ok(Self { reader, settings, catalogue, sources })

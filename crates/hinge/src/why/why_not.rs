@@ -11,7 +11,7 @@ use hinge_router::Reading;
 use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
 
-use super::trail::{Decision, Place, Trail, parse_place};
+use super::trail::{Decision, Letter, Place, Trail, parse_place};
 use super::{Asked, Found, find, proof, undecided, words};
 use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
@@ -56,7 +56,8 @@ pub(crate) fn why_not(
     // What was decided last is in force; a letter beside it is of another record.
     let Some(decision) = found.decisions.last() else { return rejected(&found, args, format, out) };
     let again = trail.repetitions(decision, &[])?;
-    let answer = Answered { decision, department: &args.department, again: &again };
+    let beside = &found.letters;
+    let answer = Answered { decision, department: &args.department, again: &again, beside };
     answer.repetition(parse_place(&args.id), format, out)?;
     if decision.text("outcome") == "filtered" {
         return answer.ignored(format, out);
@@ -111,6 +112,8 @@ struct Answered<'a> {
     decision: &'a Decision,
     department: &'a str,
     again: &'a [Place],
+    /// Records of the same identity that were rejected: they tell something else, and the first is in force.
+    beside: &'a [Letter],
 }
 
 impl Answered<'_> {
@@ -134,7 +137,7 @@ impl Answered<'_> {
             Format::Json => self.json(&json!({"reason": self.decision.text("reason")}), out),
             Format::Text => {
                 words::decision(self.decision, "", out)?;
-                words::repetitions(&self.decision.place(), self.again, out)
+                self.others(out)
             }
         }
     }
@@ -192,7 +195,7 @@ impl Answered<'_> {
         if !self.told(out)? {
             proof::rules(&explanation, (self.department, event.event_type()), out)?;
         }
-        words::repetitions(&self.decision.place(), self.again, out)?;
+        self.others(out)?;
         if is_proven {
             writeln!(
                 out,
@@ -226,6 +229,12 @@ impl Answered<'_> {
         Ok(())
     }
 
+    /// The other records of the same identity, which tell nobody anything.
+    fn others(&self, out: &mut dyn Write) -> Result<()> {
+        words::repetitions(&self.decision.place(), self.again, out)?;
+        self.beside.iter().try_for_each(|letter| words::letter(letter, out))
+    }
+
     /// Says whether the department was told, and who was.
     fn told(&self, out: &mut dyn Write) -> Result<bool> {
         let told = self.decision.told();
@@ -256,6 +265,7 @@ impl Answered<'_> {
             "policy_version": self.decision.text("policy_version"),
             "told_departments": told,
             "repetitions": self.again.iter().map(words::place_json).collect::<Vec<_>>(),
+            "rejected": self.beside.iter().map(words::letter_json).collect::<Vec<_>>(),
         });
         if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
             line.extend(more.clone());

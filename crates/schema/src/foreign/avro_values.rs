@@ -46,7 +46,7 @@ impl Plan {
         Some(match (self, value) {
             (Self::Decimal { scale }, Avro::Decimal(number)) => {
                 // More digits than 28 are kept as a text that says so much at least.
-                from_unscaled(&number, *scale).map_or_else(|| unscaled_text(&number), Value::Decimal)
+                from_unscaled(&number, *scale).map_or_else(|_| unscaled_text(&number), Value::Decimal)
             }
             (Self::Record(fields), Avro::Record(members)) => {
                 let members = fields.iter().zip(members);

@@ -50,9 +50,14 @@ fn field(field: &Field) -> BoxedStrategy<Value> {
     }
 }
 
-/// An attribute: any text without control characters.
+/// An attribute: any text without control characters and noncharacters.
 fn attribute() -> impl Strategy<Value = String> {
-    "[^\\p{Cc}]{1,100}"
+    "[^\\p{Cc}\\p{Noncharacter_Code_Point}]{1,100}"
+}
+
+/// Who says so: what may stand in a URI reference.
+fn source() -> impl Strategy<Value = String> {
+    "(%[0-9A-Fa-f]{2}|[-A-Za-z0-9:/?#@!$&'()*+,;=._~]){1,100}"
 }
 
 fn event() -> impl Strategy<Value = (Event, Option<Timestamp>)> {
@@ -62,7 +67,7 @@ fn event() -> impl Strategy<Value = (Event, Option<Timestamp>)> {
         values.prop_map(move |values| Facts::new(Arc::clone(&shape), values))
     });
     let names = prop::sample::subsequence(vec!["traceparent", "partitionkey", "dataschema"], 0..=3);
-    let attributes = (attribute(), attribute(), attribute(), attribute(), attribute(), names);
+    let attributes = (attribute(), source(), attribute(), attribute(), attribute(), names);
     let instant = (MILLIS, 0_i64..1_000_000);
     (attributes, instant, any::<Option<bool>>(), prop::option::of(MILLIS), facts).prop_map(
         |(
@@ -135,6 +140,29 @@ proptest! {
                     prop_assert_eq!(&decode(&encoded).unwrap().event, &decoded.event);
                 }
             }
+        }
+    }
+
+    /// Whatever bytes lie behind a fingerprint: what is read without the library is what the library reads.
+    #[test]
+    fn avro_is_read_as_the_library_reads_it(
+        (event, _) in event(),
+        changes in vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), 0u8..4, Just(0x80), Just(0xFF)]), 0..4),
+        (cut, added) in (prop::option::weighted(0.2, any::<prop::sample::Index>()), prop::option::weighted(0.2, any::<u8>())),
+    ) {
+        let catalogue = Catalogue::builtin();
+        let (_, writer) = catalogue.newest_writer(event.event_type()).unwrap();
+        let mut datum = Vec::new();
+        writer.write(event.facts.values(), &mut datum).unwrap();
+        prop_assert!(crate::avro_datum::read(&datum, writer.fields()).is_some(), "what is sound needs no library");
+        for (position, byte) in &changes {
+            let position = position.index(datum.len());
+            datum[position] = *byte;
+        }
+        datum.truncate(cut.map_or(datum.len(), |cut| cut.index(datum.len())));
+        datum.extend(added);
+        if let Some(values) = crate::avro_datum::read(&datum, writer.fields()) {
+            prop_assert_eq!(Ok(values), writer.read_by_library(&datum));
         }
     }
 }
