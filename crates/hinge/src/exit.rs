@@ -40,6 +40,7 @@ impl Coded {
         "department-unknown",
         "event-ambiguous",
         "input-broken-off",
+        "map-input-missing",
         "not-found",
         "policy-version-missing",
         "policy-version-unreadable",

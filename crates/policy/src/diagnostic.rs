@@ -81,6 +81,7 @@ impl Diagnostic {
         "test-failed",
         "mapping-invalid",
         "people-invalid",
+        "source-invalid",
     ];
 
     /// The byte range within [`Diagnostic::text`] that is meant.

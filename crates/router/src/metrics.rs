@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hinge_domain::Policy;
+use hinge_schema::Sources;
 use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -57,6 +58,8 @@ pub struct Metrics {
     audience_empty: IntCounterVec,
     audiences_published: IntCounter,
     people: IntGaugeVec,
+    source_events: IntCounterVec,
+    source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -120,6 +123,16 @@ impl Metrics {
                 Opts::new("hinge_router_people", "People whom the policy knows."),
                 &["department"],
             )?,
+            source_events: counters(
+                "hinge_source_events_total",
+                "Events that the records of other systems said, by the policy's source.",
+                &["source"],
+            )?,
+            source_unread: counters(
+                "hinge_source_fields_unread_total",
+                "Fields of other systems' records that the source's mapping never reads and does not list as ignored.",
+                &["source"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -133,6 +146,8 @@ impl Metrics {
             Box::new(metrics.audience_empty.clone()),
             Box::new(metrics.audiences_published.clone()),
             Box::new(metrics.people.clone()),
+            Box::new(metrics.source_events.clone()),
+            Box::new(metrics.source_unread.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -187,6 +202,14 @@ impl Metrics {
         self.audiences_published.inc_by(count as u64);
     }
 
+    /// Starts the series of these sources at 0.
+    pub(crate) fn expect(&self, sources: &Sources) {
+        for name in sources.names() {
+            self.source_events.with_label_values(&[name.as_ref()]);
+            self.source_unread.with_label_values(&[name.as_ref()]);
+        }
+    }
+
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.inc();
     }
@@ -204,6 +227,10 @@ impl Metrics {
         }
         self.unrendered.inc_by(tally.unrendered);
         self.held.released(&tally.released);
+        for (source, mapped) in &tally.sources {
+            self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
+            self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);
+        }
         for told in &tally.told {
             if told.history {
                 self.lag_left_out.with_label_values(&["history"]).inc();
@@ -234,6 +261,7 @@ mod tests {
     use hinge_domain::{Parts, Templates};
 
     use super::*;
+    use crate::outcome::Mapped;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
@@ -273,5 +301,26 @@ mod tests {
         let count = |counters: &IntCounterVec, label: &str| counters.with_label_values(&[label]).get();
         assert_eq!(HOPS.map(|hop| count(&metrics.lag_clamped, hop)), [1, 0, 0]);
         assert_eq!(count(&metrics.lag_left_out, "history"), 1);
+    }
+
+    #[test]
+    fn what_sources_said_and_what_nobody_read_of_it_is_counted_by_source() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+            people: Vec::new(),
+        });
+        let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
+        let mut tally = Tally::default();
+        for (events, unread) in [(2, 3), (0, 1)] {
+            tally.mapped(&"orders".into(), Mapped { events, unread });
+        }
+        metrics.publish(&tally, at(0));
+        let count = |counters: &IntCounterVec| counters.with_label_values(&["orders"]).get();
+        assert_eq!((count(&metrics.source_events), count(&metrics.source_unread)), (2, 4));
     }
 }

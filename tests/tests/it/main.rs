@@ -9,6 +9,8 @@ mod broker;
 mod by_hand;
 mod command_line;
 mod corpus;
+mod examples;
+mod foreign;
 mod framing;
 mod held;
 mod house;

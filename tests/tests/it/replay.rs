@@ -362,7 +362,7 @@ fn what_somebody_else_wrote_into_the_log_is_found() {
     played.write("order.events", &order("order-2", &json!({"value": "600.00"})));
     let mut wrong = told.decisions[&place].clone();
     wrong["event"]["id"] = json!("order-2/order.placed");
-    wrong["offset"] = json!(place.2 + 1);
+    wrong["offset"] = json!(place.0.2 + 1);
     wrong["outcome"] = json!("unrouted");
     wrong["notifications"] = json!([]);
     wrong["recorded"] = json!("2026-03-02T09:00:00Z");
