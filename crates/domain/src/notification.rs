@@ -178,6 +178,14 @@ impl NotificationIds {
     }
 }
 
+/// The id of a correction of the notification `first`: what a department is told when an operator has decided
+/// a conflict for another telling of an event. It is the same for the same telling, always.
+///
+/// Readers keep one of each id, so under the first id the correction would reach nobody.
+pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
+    Uuid::new_v5(&first, telling.bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,12 +198,4 @@ mod tests {
             prop_assert_eq!(notification_id(&source, &id, &department), expected);
         }
     }
-}
-
-/// The id of a correction of the notification `first`: what a department is told when an operator has decided
-/// a conflict for another telling of an event. It is the same for the same telling, always.
-///
-/// Readers keep one of each id, so under the first id the correction would reach nobody.
-pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
-    Uuid::new_v5(&first, telling.bytes())
 }

@@ -81,7 +81,9 @@ impl Published {
     pub(crate) fn keep(&mut self) -> usize {
         let sent = mem::take(&mut self.sent);
         let count = sent.len();
-        sent.into_iter().for_each(|hash| self.remember(hash));
+        for hash in sent {
+            self.remember(hash);
+        }
         count
     }
 
