@@ -165,3 +165,17 @@ pub fn run(policy: &Arc<Policy>, batches: VecDeque<Vec<Record>>) -> Seen {
     assert!(events > 0 && seen.records > 0);
     seen
 }
+
+/// Allocations of a router for each order, from the poll to the commit, beside what it needs once.
+#[expect(clippy::cast_precision_loss, reason = "some tens of thousands")]
+pub fn allocations_per_order(policy: &Arc<Policy>, encoding: Encoding) -> f64 {
+    let allocations = |count: usize| {
+        let (router, _) = router(policy, batches(orders(count, encoding), 500));
+        let mut summary = None;
+        let counted = allocation_counter::measure(|| summary = router.run().ok());
+        assert_eq!(summary.map(|summary| summary.records()), Some(count as u64));
+        counted.count_total
+    };
+    let (fewer, more) = (allocations(1_000), allocations(3_000));
+    (more - fewer) as f64 / 2_000.0
+}

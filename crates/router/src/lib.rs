@@ -204,7 +204,10 @@ impl Router {
         for record in batch {
             let outcome = self.one(record, polled)?;
             self.tally.count(&record.place.topic, outcome);
-            self.reached.insert(record.place.clone(), record.offset.next());
+            match self.reached.get_mut(&record.place) {
+                Some(reached) => *reached = record.offset.next(),
+                None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
+            }
         }
         if self.open {
             self.commit()

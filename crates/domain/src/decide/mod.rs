@@ -7,7 +7,7 @@ mod matching;
 mod native;
 mod spans;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 
@@ -63,18 +63,18 @@ pub struct Undecided<'a> {
     pub why: Unknown,
 }
 
+/// The step of events that belong to none.
+static NO_STEP: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+
 /// Decides who is told what about `event`. `now` is the instant at which it was recorded.
 pub fn decide<'a>(event: &Event, policy: &'a Policy, now: Timestamp) -> Decision<'a> {
-    let (chain_step, rank) = match policy.step_of(event.event_type()) {
-        Some((step, rank)) => (Arc::clone(step), rank),
-        None => (Arc::from(""), 0),
-    };
+    let (chain_step, rank) = policy.step_of(event.event_type()).unwrap_or((&NO_STEP, 0));
     let mut decision = Decision {
         verdict: Verdict::Unrouted,
         matched: Vec::new(),
         unknown: Vec::new(),
         unrendered: Vec::new(),
-        chain_step,
+        chain_step: Arc::clone(chain_step),
         history: event.is_history(now),
     };
     if let Some(reason) = policy.ignored.get(event.event_type()) {
