@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 
 use crate::notification::NotificationIds;
-use crate::template::{Rendered, Texts};
+use crate::template::{Rendered, Worded};
 use crate::{About, Event, Notification, Policy, Reason, Rule, Unknown, Value};
 
 pub(crate) use matching::Routes;
@@ -109,7 +109,7 @@ fn notifications(
     });
     let mut texts = policy.templates.texts(event);
     let ids = NotificationIds::about(&event.source, &event.id);
-    let mut told = Vec::new();
+    let mut told: Vec<Notification> = Vec::new();
     let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
     for (position, department) in policy.departments.iter().enumerate() {
         let matched = decision.matched.iter().map(|matched| matched.rule);
@@ -118,10 +118,17 @@ fn notifications(
         // The text is that of the most asking, most hurried rule; among equals the first.
         let Some(leading) = rules.iter().rev().max_by_key(|rule| (rule.ask, rule.priority)) else { continue };
         let (facts, missing) = facts_for(event, &rules);
-        let text = text_of(event, leading, &mut texts, &department.title).unwrap_or_else(|problem| {
-            decision.unrendered.push(problem);
-            plain_text(event)
-        });
+        let worded = match &leading.template {
+            None => Worded::New(plain_text(event)),
+            Some(template) => texts.render(template, &department.title, told.len()).unwrap_or_else(|error| {
+                decision.unrendered.push(format!("template `{template}`: {error}"));
+                Worded::New(plain_text(event))
+            }),
+        };
+        let (title, body) = match worded {
+            Worded::New(Rendered { title, body }) => (title, body),
+            Worded::As(earlier) => (told[earlier].title.clone(), told[earlier].body.clone()),
+        };
         told.push(Notification {
             id: ids.of(&department.name),
             department: Arc::clone(&department.name),
@@ -130,8 +137,8 @@ fn notifications(
             rank,
             ask: leading.ask,
             priority: rules.iter().map(|rule| rule.priority).max().unwrap_or(leading.priority),
-            title: text.title,
-            body: text.body,
+            title,
+            body,
             reasons: rules.iter().map(|rule| reason(rule)).collect(),
             facts,
             missing,
@@ -167,12 +174,6 @@ fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
         }
     }
     (facts, missing)
-}
-
-fn text_of(event: &Event, rule: &Rule, texts: &mut Texts<'_>, department: &str) -> Result<Rendered, String> {
-    let Some(template) = &rule.template else { return Ok(plain_text(event)) };
-    let rendered = texts.render(template, department);
-    rendered.map_err(|error| format!("template `{template}`: {error}"))
 }
 
 /// What stands where no template says it better.
