@@ -144,8 +144,12 @@ impl Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content([u8; 16]);
 
-#[cfg(test)]
 impl Content {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    #[cfg(test)]
     pub(crate) fn of(told: &[u8]) -> Self {
         Self(first_16_bytes(Sha256::new_with_prefix(told)))
     }

@@ -50,6 +50,10 @@ pub(crate) fn departments(page: &mut Page<'_>) -> Option<Vec<Department>> {
     let mut departments = Vec::new();
     for (name, entry) in entries {
         let Some(name) = text_of(name) else { continue };
+        // A name that is said twice is noted already.
+        if departments.iter().any(|known: &Department| *known.name == name.value) {
+            continue;
+        }
         valid_name(page, "department", &name);
         let entry = &entry.value;
         departments.push(Department {

@@ -80,6 +80,8 @@ impl Diagnostic {
         "test-invalid",
         "test-failed",
         "mapping-invalid",
+        "people-invalid",
+        "source-invalid",
     ];
 
     /// The byte range within [`Diagnostic::text`] that is meant.
@@ -164,6 +166,18 @@ pub(crate) struct Page<'a> {
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
+/// What mostly lies behind what the YAML parser says.
+const YAML_HELP: &[(&str, &str)] = &[
+    ("placement of ':'", "close the `[` or `{` before this, or put a text that contains a colon into quotes"),
+    ("mapping values", "put a text that contains `: ` into quotes, or indent the line as the one above it"),
+    ("unknown anchor", "put a text that begins with `*` into quotes"),
+    ("expected ':'", "write a name, a colon, a space and a value"),
+    ("unclosed", "close it with the sign that began it: a quote, `]` or `}`"),
+    ("tabs", "indent with spaces"),
+    ("block mapping", "indent the line as the ones around it"),
+    ("block collection", "indent the line as the ones around it; the entries of a list begin with `- `"),
+];
+
 /// The most lines of a file that a diagnostic shows.
 const MOST_LINES: usize = 12;
 
@@ -226,7 +240,8 @@ impl Page<'_> {
         let message = message.lines().next().unwrap_or_default();
         // The place is shown anyway.
         let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);
-        let help = "correct the YAML here; `hinge init DIR` writes files to compare with";
+        let told = YAML_HELP.iter().find(|(words, _)| message.contains(words)).map(|(_, help)| *help);
+        let help = told.unwrap_or("correct the YAML here; `hinge init DIR` writes files to compare with");
         self.note("yaml-invalid", place, message.to_owned(), help);
     }
 }

@@ -57,6 +57,11 @@ pub(crate) enum Holds {
 }
 
 impl Key {
+    /// What it means, with its name.
+    fn help(&self) -> String {
+        format!("`{}`: {}", self.name, self.doc)
+    }
+
     /// A key that must be there.
     pub(crate) const fn must(name: &'static str, holds: Holds, doc: &'static str) -> Self {
         Self { name, holds, must: true, doc }
@@ -93,13 +98,9 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
         Yaml::Null if !form.keys.iter().any(|key| key.must) => return,
         other => {
             let names: Vec<&str> = form.keys.iter().map(|key| key.name).collect();
-            let message = format!("{} is a record of names and values, not {}", form.what, other.name());
-            page.note(
-                "value-invalid",
-                node,
-                message,
-                &format!("write names with a colon: {}", names.join(", ")),
-            );
+            let message = format!("{} must be a record of names and values, not {}", form.what, other.name());
+            let help = format!("write `name: value` for each of its keys: {}", names.join(", "));
+            page.note("value-invalid", yaml::whole(page.text, node), message, &help);
             return;
         }
     };
@@ -125,7 +126,7 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
         let nothing = matches!(value.value, Yaml::Null);
         if nothing && key.must {
             let message = format!("nothing stands under `{text}`");
-            page.note("key-missing", name, message, key.doc);
+            page.note("key-missing", name, message, &key.help());
         } else if !nothing {
             check(page, value, key.holds, key);
         }
@@ -138,7 +139,7 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
             continue;
         }
         let place = entries.first().map_or(node.into(), |(name, _)| Place::from(name));
-        page.note("key-missing", place, format!("{} needs `{}`", form.what, key.name), key.doc);
+        page.note("key-missing", place, format!("{} needs `{}`", form.what, key.name), &key.help());
     }
 }
 
@@ -149,7 +150,9 @@ fn keys_help(form: &Form) -> String {
 
 fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
     match (holds, &node.value) {
-        (Holds::Text | Holds::Texts | Holds::TextOr(_), Yaml::Text(_)) | (Holds::Flag, Yaml::Bool(_)) => {}
+        (Holds::Text | Holds::Texts | Holds::TextOr(_), Yaml::Text(_))
+        | (Holds::Flag, Yaml::Bool(_))
+        | (Holds::Values, Yaml::Map(_)) => {}
         (Holds::Texts, Yaml::List(items)) => {
             for item in items {
                 check(page, item, Holds::Text, key);
@@ -160,8 +163,7 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
                 check(page, item, *of, key);
             }
         }
-        (Holds::Record(form) | Holds::TextOr(form), Yaml::Map(_)) => record(page, node, form),
-        (Holds::Record(form), _) => record(page, node, form),
+        (Holds::Record(form), _) | (Holds::TextOr(form), Yaml::Map(_)) => record(page, node, form),
         (Holds::Named(form), Yaml::Map(entries)) => {
             let mut seen: Vec<&str> = Vec::new();
             for (name, value) in entries {
@@ -184,36 +186,32 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
                 record(page, value, form);
             }
         }
-        (Holds::Values, Yaml::Map(_)) => {}
         (Holds::Whole(least, most), Yaml::Number(number)) => {
             if !number.parse().is_ok_and(|number: i64| (least..=most).contains(&number)) {
-                let message = format!("`{number}` cannot be `{}`", key.name);
-                page.note(
-                    "value-invalid",
-                    node,
-                    message,
-                    &format!("give a whole number from {least} to {most}; {}", key.doc),
-                );
+                let message = format!("`{}` cannot be {number}", key.name);
+                let help = format!("write a whole number from {least} to {most}; {}", key.help());
+                page.note("value-invalid", node, message, &help);
             }
         }
         (Holds::OneOf(words), Yaml::Text(text)) => {
             if !words.contains(&text.as_str()) {
                 let meant = nearest(text, words.iter().copied()).map(str::to_owned);
-                let message = format!("`{text}` is no {}", key.name);
-                page.note("value-invalid", node, message, &format!("it is one of {}", words.join(", ")))
-                    .suggestion = meant;
+                let message = format!("`{}` cannot be `{text}`", key.name);
+                let help = format!("write one of {}; {}", words.join(", "), key.help());
+                page.note("value-invalid", node, message, &help).suggestion = meant;
             }
         }
         (holds, other) => {
-            let message = format!("`{}` is {}, not {}", key.name, holds.name(), other.name());
+            let message = format!("`{}` must be {}, not {}", key.name, holds.name(), other.name());
             let quotes = match (holds, other) {
                 (
                     Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_),
                     Yaml::Number(_) | Yaml::Bool(_),
-                ) => "if text is meant, put it into quotes; ",
+                ) => "put it into quotes if text is meant; ",
                 _ => "",
             };
-            page.note("value-invalid", node, message, &format!("{quotes}{}", key.doc));
+            let place = yaml::whole(page.text, node);
+            page.note("value-invalid", place, message, &format!("{quotes}{}", key.help()));
         }
     }
 }

@@ -7,6 +7,7 @@ use hinge_domain::{Ask, Department, Priority, Rule, Shape, Templates, Type, Type
 use hinge_schema::Catalogue;
 use serde_saphyr::Spanned;
 
+use crate::audience::audience;
 use crate::conditions::condition;
 use crate::diagnostic::Page;
 use crate::form::{self, Form, Holds, Key, or_unnamed};
@@ -14,7 +15,7 @@ use crate::names::{known_event_type, valid_name};
 use crate::place::Place;
 use crate::rule_tests::{self, RuleTests};
 use crate::templates::facts_of;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::{Node, Yaml, whole};
 
 /// The form of a file of rules.
 pub(crate) const FORM: Form = Form {
@@ -36,6 +37,11 @@ const RULE: Form = Form {
         Key::must("on", Holds::Texts, "the event types that it looks at, such as `order.placed`"),
         Key::may("when", Holds::Text, "a CEL condition on the event, such as `event.value >= 500.0`"),
         Key::must("to", Holds::Texts, "the departments that it tells, by their names in departments.yaml"),
+        Key::may(
+            "audience",
+            Holds::Text,
+            "whom of these departments: a CEL condition on `person` and `event`, such as `person.location == event.state`; everybody unless said",
+        ),
         Key::may("kind", Holds::OneOf(KINDS), "what it asks: know (unless said), do or answer"),
         Key::may(
             "priority",
@@ -45,7 +51,11 @@ const RULE: Form = Form {
         Key::may("requires", Holds::Texts, "the facts that they need; one that is missing is named"),
         Key::may("template", Holds::Text, "the words: templates/<name>.md"),
         Key::may("because", Holds::Text, "why, in your words"),
-        Key::may("stop", Holds::Flag, "true: no later rule is looked at once this one matches"),
+        Key::may(
+            "stop",
+            Holds::Flag,
+            "whether no later rule is looked at once this one matches; false unless said",
+        ),
         Key::may(
             "tests",
             Holds::List(&Holds::Record(&rule_tests::TEST)),
@@ -63,6 +73,8 @@ pub(crate) struct Known<'a> {
     /// `None`: departments.yaml could not be read, so that nothing can be said about their names.
     pub(crate) departments: Option<&'a [Department]>,
     pub(crate) templates: &'a Templates,
+    /// For each department whether somebody is known there.
+    pub(crate) staffed: &'a [bool],
 }
 
 /// A rule, and how it was written.
@@ -84,7 +96,7 @@ impl Written {
     }
 }
 
-/// Rule ids seen so far, with the file that has them.
+/// Rule ids seen so far, with the place that has them.
 pub(crate) type Ids = HashMap<String, String>;
 
 pub(crate) fn routes(page: &mut Page<'_>, known: &Known<'_>, name: &str, ids: &mut Ids) -> Vec<Written> {
@@ -99,7 +111,7 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
     let id = or_unnamed(fields.text_at("id"), entry);
     valid_name(page, "rule", &id);
     if id.value != "?"
-        && let Some(other) = ids.insert(id.value.clone(), page.path.display().to_string())
+        && let Some(other) = ids.insert(id.value.clone(), format!("{file} on line {}", id.referenced.line()))
     {
         let message = format!("the rule id `{}` is already used in {other}", id.value);
         page.note("name-duplicate", &id, message, "give each rule an id of its own");
@@ -118,9 +130,11 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
     let template =
         fields.text_at("template").filter(|template| known_template(page, known.templates, template));
     let word = |key| fields.text_at(key).map(|word| word.value).unwrap_or_default();
+    let to = departments(page, known, fields);
     let rule = Rule {
+        audience: fields.text_at("audience").and_then(|it| audience(page, known, &event_types, &to, &it)),
         when: when.as_ref().and_then(|when| condition(page, when, &scopes(known.catalogue, &event_types))),
-        to: departments(page, known, fields),
+        to,
         id: id.value.as_str().into(),
         owner: owner.value.into(),
         event_types,
@@ -170,7 +184,8 @@ fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usi
     if let Some(node) =
         fields.get("to").filter(|node| matches!(&node.value, Yaml::List(items) if items.is_empty()))
     {
-        page.note("policy-empty", node, "the rule tells nobody".into(), "name at least one department");
+        let place = whole(page.text, node);
+        page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
     }
     to.iter().filter_map(|name| known_department(page, known.departments?, name)).collect()
 }

@@ -17,7 +17,11 @@ pub(crate) fn templates(directory: &Directory, problems: &mut Vec<Diagnostic>) -
         let name = name_of(&file.name);
         if let Err(error) = templates.add(name, &file.text) {
             let place = error.line.map_or(Place::FILE, |line| whole_line(&file.text, line));
-            let help = "correct the template here; `{{ event.state }}` writes a fact, `{% if .. %}` chooses";
+            let help = if error.message.contains("end of input") {
+                "close what is open: `{{` with `}}`, `{% if .. %}` with `{% endif %}`, `{% for .. %}` with `{% endfor %}`"
+            } else {
+                "correct the template here; `{{ event.state }}` writes a fact, `{% if .. %}` chooses"
+            };
             file.page(problems).note("template-invalid", place, error.message, help);
             // Known by name, so that only the mistake itself is told and not every rule that uses it.
             let _ = templates.add(name, "");
@@ -50,7 +54,13 @@ pub(crate) fn check_facts(
             if variable != "event" {
                 let message = format!("there is nothing called `{variable}`");
                 let help = "a template reads the event's facts, such as `event.state`, and `department`";
-                let meant = nearest(variable, ["event", "department"]).map(str::to_owned);
+                let using = rules.iter().filter(|written| written.rule.template.as_deref() == Some(name));
+                let mut event_types = using.flat_map(|written| &written.rule.event_types);
+                let meant = if event_types.any(|event_type| has_fact(catalogue, event_type, variable)) {
+                    Some(format!("event.{variable}"))
+                } else {
+                    nearest(variable, ["event", "department"]).map(str::to_owned)
+                };
                 let place = place_of(&file.text, variable);
                 file.page(problems).note("fact-unknown", place, message, help).suggestion = meant;
                 continue;
@@ -60,11 +70,13 @@ pub(crate) fn check_facts(
                 !written.rule.event_types.iter().any(|event_type| has_fact(catalogue, event_type, fact))
             });
             let Some(lacking) = lacking.filter(|_| !fact.is_empty()) else { continue };
-            let event_types = lacking.rule.event_types.join("`, `");
-            let message = format!("`{event_types}` has no fact `{fact}`");
+            let message = match lacking.rule.event_types.as_slice() {
+                [one] => format!("`{one}` has no fact `{fact}`"),
+                several => format!("none of `{}` has a fact `{fact}`", several.join("`, `")),
+            };
             let facts = facts_of(catalogue, &lacking.rule.event_types[0]);
             let help =
-                format!("the rule `{}` writes with it; the facts are {}", lacking.rule.id, facts.join(", "));
+                format!("the rule `{}` is told by it; the facts are {}", lacking.rule.id, facts.join(", "));
             let place = place_of(&file.text, &format!("event.{fact}"));
             let meant = nearest(fact, facts.iter().copied()).map(|meant| format!("event.{meant}"));
             file.page(problems).note("fact-unknown", place, message, &help).suggestion = meant;
@@ -101,7 +113,7 @@ fn tags(text: &str) -> Vec<Range<usize>> {
     let mut tags = Vec::new();
     let mut from = 0;
     while let Some(begin) = text[from..].find(['{']).map(|at| from + at) {
-        let close = match text[begin..].as_bytes().get(1) {
+        let close = match text.as_bytes().get(begin + 1) {
             Some(b'{') => "}}",
             Some(b'%') => "%}",
             _ => {

@@ -31,6 +31,8 @@ pub(crate) fn read(page: &mut Page<'_>) -> Option<Node> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
+        // People are many; what a file may hold is bounded by its size.
+        budget: serde_saphyr::budget! { max_nodes: 8_000_000, max_events: 16_000_000 },
     };
     serde_saphyr::from_str_with_options(page.text, options).map_err(|error| page.not_yaml(&error)).ok()
 }
@@ -115,6 +117,32 @@ pub(crate) fn text_of(node: &Node) -> Option<Spanned<String>> {
     node.value.text().map(|text| Spanned::new(text.to_owned(), node.referenced, node.defined))
 }
 
+/// The place of a value from its first sign to its last: of a list or record in brackets as far as they reach,
+/// of any other its first line.
+pub(crate) fn whole(file: &str, node: &Node) -> Place {
+    let span = node.referenced.span();
+    let start =
+        span.byte_offset().and_then(|at| usize::try_from(at).ok()).filter(|at| file.is_char_boundary(*at));
+    let (Some(start), Yaml::List(_) | Yaml::Map(_)) = (start, &node.value) else { return node.into() };
+    let rest = file.get(start..).unwrap_or_default();
+    let mut depth = 0_usize;
+    let mut quote = None;
+    for (at, sign) in rest.char_indices().take_while(|_| rest.starts_with(['[', '{'])) {
+        match (quote, sign) {
+            (Some(begun), sign) if begun == sign => quote = None,
+            (None, '\'' | '"') => quote = Some(sign),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth -= 1,
+            (Some(_) | None, _) => {}
+        }
+        if depth == 0 {
+            return Place::of_bytes(file, start..start + at + sign.len_utf8());
+        }
+    }
+    let line = rest.lines().next().unwrap_or_default();
+    Place::of_bytes(file, start..start + line.trim_end().len())
+}
+
 /// The place of a part of a text, given as bytes of the text as it was read: YAML folds lines and has escapes.
 pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<usize>) -> Place {
     let span = text.referenced.span();
@@ -128,7 +156,7 @@ pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<
         let ends = if part.is_empty() {
             starts
         } else {
-            let last = text.value[..part.end].char_indices().next_back()?;
+            let last = text.value.get(..part.end)?.char_indices().next_back()?;
             written_at(written, &text.value, last.0)? + last.1.len_utf8()
         };
         Some(Place::of_bytes(file, at + starts..at + ends.max(starts)))
@@ -147,10 +175,7 @@ fn written_at(written: &str, read: &str, byte: usize) -> Option<usize> {
         if sign.is_whitespace() {
             continue;
         }
-        let (position, expected) = match next {
-            Some(next) => next,
-            None => return Some(at),
-        };
+        let Some((position, expected)) = next else { return Some(at) };
         if position >= byte {
             return Some(at);
         }

@@ -1,15 +1,19 @@
 //! What the router tells Prometheus. Everything is counted after the commit, never before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hinge_domain::Policy;
+use hinge_schema::Sources;
+use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::local::LocalHistogram;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::ROLE;
+use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
+use crate::stops::StopReason;
 
 /// The hops of a notification that the router sees, from the instant in the first half of the name to
 /// that in the second.
@@ -51,6 +55,12 @@ pub struct Metrics {
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
     rollbacks: IntCounter,
+    held: HeldMetrics,
+    audience_empty: IntCounterVec,
+    audiences_published: IntCounter,
+    people: IntGaugeVec,
+    source_events: IntCounterVec,
+    source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -100,6 +110,30 @@ impl Metrics {
                 "hinge_router_transactions_rolled_back_total",
                 "Transactions that were rolled back; their records were decided again.",
             )?,
+            held: HeldMetrics::register(registry)?,
+            audience_empty: counters(
+                "hinge_router_audience_empty_total",
+                "Notifications whose audience chose nobody: the department as such was told.",
+                &["department"],
+            )?,
+            audiences_published: IntCounter::new(
+                "hinge_router_audiences_published_total",
+                "Audiences written to hinge.audiences.",
+            )?,
+            people: IntGaugeVec::new(
+                Opts::new("hinge_router_people", "People whom the policy knows."),
+                &["department"],
+            )?,
+            source_events: counters(
+                "hinge_source_events_total",
+                "Events that the records of other systems said, by the policy's source.",
+                &["source"],
+            )?,
+            source_unread: counters(
+                "hinge_source_fields_unread_total",
+                "Fields of other systems' records that the source's mapping never reads and does not list as ignored.",
+                &["source"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -110,6 +144,11 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.audience_empty.clone()),
+            Box::new(metrics.audiences_published.clone()),
+            Box::new(metrics.people.clone()),
+            Box::new(metrics.source_events.clone()),
+            Box::new(metrics.source_unread.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -124,12 +163,51 @@ impl Metrics {
                 self.records.with_label_values(&[ROLE, topic, outcome.name(), outcome.reason()]);
             }
         }
+        self.held.start_at_zero(topics);
         for hop in HOPS {
             self.lag_clamped.with_label_values(&[hop]);
         }
         self.lag_left_out.with_label_values(&["history"]);
+        for (position, department) in policy.departments.iter().enumerate() {
+            let labels = [department.name.as_ref()];
+            self.audience_empty.with_label_values(&labels);
+            let people = i64::try_from(policy.people.of(position).len()).unwrap_or(i64::MAX);
+            self.people.with_label_values(&labels).set(people);
+        }
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
+        }
+    }
+
+    /// A partition is ours: it goes on, whatever was before.
+    pub(crate) fn taken_up(&self, place: &TopicPartition) {
+        self.held.stopped(place, None);
+    }
+
+    /// A partition is somebody else's.
+    pub(crate) fn let_go(&self, place: &TopicPartition) {
+        self.held.let_go(place);
+    }
+
+    /// A partition stands still for this reason, or (`None`) goes on.
+    pub(crate) fn stopped(&self, place: &TopicPartition, reason: Option<StopReason>) {
+        self.held.stopped(place, reason);
+    }
+
+    /// So many keys and records are held, by topic; in all other topics none.
+    pub(crate) fn held(&self, by_topic: &BTreeMap<&str, (usize, usize)>) {
+        self.held.held(by_topic);
+    }
+
+    pub(crate) fn audiences_published(&self, count: usize) {
+        self.audiences_published.inc_by(count as u64);
+    }
+
+    /// Starts the series of these sources at 0.
+    pub(crate) fn expect(&self, sources: &Sources) {
+        for name in sources.names() {
+            self.source_events.with_label_values(&[name.as_ref()]);
+            self.source_unread.with_label_values(&[name.as_ref()]);
         }
     }
 
@@ -145,7 +223,15 @@ impl Metrics {
         for (rule, count) in &tally.unknown {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
+        for (department, count) in &tally.for_nobody {
+            self.audience_empty.with_label_values(&[department.as_ref()]).inc_by(*count);
+        }
         self.unrendered.inc_by(tally.unrendered);
+        self.held.released(&tally.released);
+        for (source, mapped) in &tally.sources {
+            self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
+            self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);
+        }
         let mut lags = Lags { metrics: self, known: HashMap::new() };
         for told in &tally.told {
             if told.history {
@@ -190,6 +276,7 @@ mod tests {
     use hinge_domain::{Parts, Templates};
 
     use super::*;
+    use crate::outcome::Mapped;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
@@ -216,6 +303,7 @@ mod tests {
             rules: Vec::new(),
             templates: Templates::default(),
             ignored: HashMap::new(),
+            people: Vec::new(),
         });
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let told = vec![told(5_000, false), told(-3_000, false), told(86_400_000, true)];
@@ -228,5 +316,26 @@ mod tests {
         let count = |counters: &IntCounterVec, label: &str| counters.with_label_values(&[label]).get();
         assert_eq!(HOPS.map(|hop| count(&metrics.lag_clamped, hop)), [1, 0, 0]);
         assert_eq!(count(&metrics.lag_left_out, "history"), 1);
+    }
+
+    #[test]
+    fn what_sources_said_and_what_nobody_read_of_it_is_counted_by_source() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+            people: Vec::new(),
+        });
+        let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
+        let mut tally = Tally::default();
+        for (events, unread) in [(2, 3), (0, 1)] {
+            tally.mapped(&"orders".into(), Mapped { events, unread });
+        }
+        metrics.publish(&tally, at(0));
+        let count = |counters: &IntCounterVec| counters.with_label_values(&["orders"]).get();
+        assert_eq!((count(&metrics.source_events), count(&metrics.source_unread)), (2, 4));
     }
 }

@@ -1,15 +1,11 @@
 //! Avro's single-object encoding: two marker bytes, the fingerprint of the schema that wrote the data, the
 //! data. Strict where the library is lenient: apache-avro 0.22 takes data that ends too early for nulls and
-//! ignores what follows the data. What the values mean is in [`crate::avro_facts`].
+//! ignores what follows the data; more of that is in [`crate::avro_walk`]. What the values mean is in
+//! [`crate::avro_facts`].
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Once;
 
-use crate::avro_facts::{from_record, to_record};
-use crate::fingerprint::fingerprint;
-use crate::path::Path;
-use crate::schema_fields::{SchemaError, check_limits, fields_of};
-use crate::{Code, Rejection, avro_datum};
 use apache_avro::error::Details;
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -17,6 +13,13 @@ use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, util::max_allocation_bytes};
 use hinge_domain::{Field, Value};
+
+use crate::avro_facts::{from_record, to_record};
+use crate::avro_walk::Walk;
+use crate::fingerprint::fingerprint;
+use crate::path::Path;
+use crate::schema_fields::{SchemaError, check_limits, fields_of};
+use crate::{Code, Rejection, avro_datum};
 
 /// The first bytes of the single-object encoding, version 1.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
@@ -31,6 +34,7 @@ pub(crate) struct Writer {
     fingerprint: [u8; 8],
     by_library: [u8; 8],
     decoder: GenericDatumReader<'static>,
+    walk: Walk,
     encoder: GenericDatumWriter<'static>,
     /// The facts as this version has them.
     fields: Vec<Field>,
@@ -58,6 +62,7 @@ impl Writer {
             fingerprint: fingerprint(&json),
             by_library,
             decoder: GenericDatumReader::builder(schema).build().map_err(unusable)?,
+            walk: Walk::of_facts(schema),
             // Values are built by the fields of this very schema, so validating them again is left out.
             encoder: GenericDatumWriter::builder(schema).validate(false).build().map_err(unusable)?,
             fields,
@@ -93,7 +98,7 @@ impl Writer {
 
     /// The same by the library, which says what is wrong.
     pub(crate) fn read_by_library(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
-        let value = read_all(&self.decoder, datum)?;
+        let value = read_all(&self.decoder, &self.walk, datum)?;
         let Avro::Record(written) = value else { return Err(truncated()) };
         from_record(written, &self.fields, Path::Data)
     }
@@ -129,7 +134,12 @@ pub(crate) fn set_allocation_limit() {
 }
 
 /// Reads data that must end exactly where the reader's schema says.
-pub(crate) fn read_all(decoder: &GenericDatumReader<'_>, datum: &[u8]) -> Result<Avro, Rejection> {
+pub(crate) fn read_all(
+    decoder: &GenericDatumReader<'_>,
+    walk: &Walk,
+    datum: &[u8],
+) -> Result<Avro, Rejection> {
+    walk.check(datum)?;
     let mut input = Input { rest: datum, ran_out: false };
     let read = decoder.read_value(&mut input);
     if input.ran_out {

@@ -77,11 +77,13 @@ impl<'a> Datum<'a> {
     fn list(&mut self, item: &Kind) -> Option<Vec<Value>> {
         let mut values = Vec::new();
         loop {
+            let mut end = None;
             let count = match self.long()? {
                 0 => return Some(values),
                 count if count < 0 => {
                     // A negative count is followed by the size of its block.
-                    self.long()?;
+                    let size = usize::try_from(self.long()?).ok()?;
+                    end = Some(self.0.len().checked_sub(size)?);
                     count.checked_neg()?
                 }
                 count => count,
@@ -93,6 +95,9 @@ impl<'a> Datum<'a> {
             values.reserve_exact(count.min(self.0.len()));
             for _ in 0..count {
                 values.push(self.value(item)?);
+            }
+            if end.is_some_and(|end| end != self.0.len()) {
+                return None;
             }
         }
     }

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 
 use crate::avro::{split, truncated};
 use crate::fact_rules::{
-    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol, when_missing,
+    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol,
+    too_many_digits, when_missing,
 };
 use crate::framing::framed;
 use crate::path::Path;
@@ -93,18 +94,25 @@ pub(crate) fn exact_number(
     scale: u32,
     path: Path<'_>,
 ) -> Result<Value, Rejection> {
-    let number = from_unscaled(value, scale).ok_or_else(|| invalid(path, "too many digits"))?;
-    decimal(number, scale).map_err(|problem| invalid(path, problem))
+    let number = from_unscaled(value, scale).and_then(|number| decimal(number, scale));
+    number.map_err(|problem| invalid(path, problem))
 }
 
-/// An exact number from its unscaled big-endian bytes; `None` where it has more than 128 bits or no bytes.
-fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Option<Decimal> {
-    let bytes: Vec<u8> = value.try_into().ok()?;
-    let (first, _) = bytes.split_first()?;
+/// An exact number from its unscaled big-endian bytes, of which there may be more than it needs.
+pub(crate) fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Result<Decimal, String> {
+    let bytes: Vec<u8> = value.try_into().unwrap_or_default();
+    let Some(first) = bytes.first() else { return Err("an exact number that has no digits".to_owned()) };
     let sign = if first & 0x80 == 0 { 0 } else { 0xFF };
+    let digits = &bytes[bytes.iter().take_while(|byte| **byte == sign).count()..];
     let mut wide = [sign; 16];
-    wide.get_mut(16_usize.checked_sub(bytes.len())?..)?.copy_from_slice(&bytes);
-    Decimal::try_from_i128_with_scale(i128::from_be_bytes(wide), scale).ok()
+    let place = 16_usize.checked_sub(digits.len()).ok_or_else(|| too_many_digits(scale))?;
+    wide[place..].copy_from_slice(digits);
+    let number = i128::from_be_bytes(wide);
+    // Sixteen bytes without those of the sign may have lost it.
+    if (number < 0) != (sign == 0xFF) {
+        return Err(too_many_digits(scale));
+    }
+    Decimal::try_from_i128_with_scale(number, scale).map_err(|_| too_many_digits(scale))
 }
 
 /// The fewest big-endian bytes that keep a number's sign, as other writers of Avro have it.

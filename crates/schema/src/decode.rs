@@ -266,12 +266,28 @@ fn looks_structured(body: &[u8]) -> bool {
     envelope.is_ok_and(|Members(members)| members.iter().any(|(name, _)| name == "specversion"))
 }
 
-/// An attribute's value in the JSON format: text, or a number or boolean as its text; null is not there.
+/// An attribute's value in the JSON format: text; of an extension also a boolean or a whole number of 32 bits, as
+/// its text. Null is not there.
+///
+/// What makes an identity is text only: one number is written in several ways.
 fn attribute_text<'a>(name: &str, raw: &'a RawValue) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match JsonKind::of(raw) {
+    let is_extension = !matches!(
+        name,
+        "specversion" | "id" | "source" | "type" | "subject" | "time" | "datacontenttype" | "dataschema"
+    );
+    let got = JsonKind::of(raw);
+    match got {
         JsonKind::Null => Ok(None),
         JsonKind::Text => text(raw, Path::Member(&Path::Data, name)).map(Some),
-        JsonKind::Bool | JsonKind::Number => Ok(Some(Cow::Borrowed(raw.get()))),
-        got @ (JsonKind::List | JsonKind::Object) => Err(invalid(name, &format!("expected text, got {got}"))),
+        JsonKind::Bool if is_extension => Ok(Some(Cow::Borrowed(raw.get()))),
+        JsonKind::Number if is_extension && raw.get().parse::<i32>().is_ok() => {
+            Ok(Some(Cow::Borrowed(raw.get())))
+        }
+        JsonKind::Number if is_extension => {
+            Err(invalid(name, "expected text or a whole number of 32 bits, got another number"))
+        }
+        JsonKind::Bool | JsonKind::Number | JsonKind::List | JsonKind::Object => {
+            Err(invalid(name, &format!("expected text, got {got}")))
+        }
     }
 }

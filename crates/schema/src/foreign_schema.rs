@@ -8,6 +8,7 @@ use apache_avro::types::Value as Avro;
 
 use crate::Rejection;
 use crate::avro::{read_all, set_allocation_limit};
+use crate::avro_walk::Walk;
 use crate::schema_fields::{MAX_SCHEMA_DEPTH, MAX_SCHEMA_FIELDS, SchemaError, check_limits};
 
 /// A schema of somebody else, ready to read with. Schemas live as long as the process: they are leaked, because
@@ -15,6 +16,7 @@ use crate::schema_fields::{MAX_SCHEMA_DEPTH, MAX_SCHEMA_FIELDS, SchemaError, che
 pub struct ForeignSchema {
     schema: &'static Schema,
     decoder: GenericDatumReader<'static>,
+    walk: Walk,
 }
 
 impl std::fmt::Debug for ForeignSchema {
@@ -37,10 +39,11 @@ impl ForeignSchema {
         let resolved = ResolvedSchema::new(&schema).map_err(unusable)?;
         let Schema::Record(_) = &schema else { return Err(SchemaError::new("not a record")) };
         Extent { names: resolved.get_names(), within: Vec::new(), fields: 0 }.measure(&schema)?;
+        let walk = Walk::of_foreign(&schema, resolved.get_names());
         drop(resolved);
         let schema: &'static Schema = Box::leak(Box::new(schema));
         let decoder = GenericDatumReader::builder(schema).build().map_err(unusable)?;
-        Ok(Self { schema, decoder })
+        Ok(Self { schema, decoder, walk })
     }
 
     /// The record's name with its namespace, such as `hinge.order.OrderPlaced`.
@@ -54,7 +57,7 @@ impl ForeignSchema {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Avro, Rejection> {
-        read_all(&self.decoder, datum)
+        read_all(&self.decoder, &self.walk, datum)
     }
 }
 

@@ -147,6 +147,11 @@ impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Each<F> {
     }
 }
 
+/// Takes a list apart.
+pub(crate) fn items<'a>(raw: &'a RawValue, path: Path<'_>) -> Result<Vec<&'a RawValue>, Rejection> {
+    serde_json::from_str(raw.get()).map_err(|error| not_json(path, "not a JSON list", &error))
+}
+
 /// Takes a list apart, item by item. Nothing that was handed over counts if this fails.
 pub(crate) fn each_item<'a>(
     raw: &'a RawValue,

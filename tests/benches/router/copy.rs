@@ -163,6 +163,7 @@ impl Bench {
             reader: log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: Catalogue::builtin(),
+            sources: hinge_schema::Sources::default(),
             settings: Settings { drain: true, clock: Clock::Wall, ..Settings::default() },
             metrics,
             pulse: Arc::new(Pulse::default()),

@@ -30,7 +30,7 @@ fn main() {
         parts::measure();
     }
     if chosen.is_empty() {
-        rows.extend(row_of_decide());
+        rows.extend(rows_of_domain());
     }
     if wanted("order") {
         rows.extend(orders("JSON", (Encoding::JsonBinary, Format::Json), 10.0));
@@ -44,9 +44,9 @@ fn main() {
             ratio >= 0.5,
         ));
     }
-    println!("\n{:<58} {:<34} {:<14} verdict", "measured", "result", "wanted");
+    println!("\n{:<74} {:<40} {:<14} verdict", "what", "measured", "wanted");
     for [what, measured, wanted, verdict] in rows {
-        println!("{what:<58} {measured:<34} {wanted:<14} {verdict}");
+        println!("{what:<74} {measured:<40} {wanted:<14} {verdict}");
     }
 }
 
@@ -77,8 +77,11 @@ fn row(what: &str, (measured, wanted): (String, &str), met: bool) -> Row {
 }
 
 /// What the benchmark of the domain has left, which runs before this one.
-fn row_of_decide() -> Option<Row> {
-    let left = fs::read_to_string(Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdict-decide.txt")).ok()?;
-    let mut parts = left.trim().split('|').map(str::to_owned);
-    Some([parts.next()?, parts.next()?, parts.next()?, parts.next()?])
+fn rows_of_domain() -> Vec<Row> {
+    let left = fs::read_to_string(Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdicts-domain.txt"));
+    let row = |line: &str| {
+        let parts: Vec<String> = line.split('|').map(str::to_owned).collect();
+        parts.try_into().ok()
+    };
+    left.unwrap_or_default().lines().filter_map(row).collect()
 }

@@ -202,6 +202,15 @@ fn a_repetition_points_to_the_first() {
                            at {first}, and decided there."
     );
     says(&answer, &[&pointed, "`big-orders` did not match", PROOF]);
+
+    // What tells something else under the same identity is a conflict, and the first stays in force.
+    shop.write("order.events", &shop.event("order.placed", "twice", &json!({"value": "5000.00"})));
+    shop.decide();
+    let answer = shop.why_not("twice/order.placed", "board");
+    says(
+        &answer,
+        &["`event.value >= 1000.0` is false: value = 49.90.", "was rejected with `conflict`", PROOF],
+    );
 }
 
 #[test]

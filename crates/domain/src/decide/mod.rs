@@ -109,6 +109,7 @@ fn notifications(
     });
     let mut texts = policy.templates.texts(event);
     let ids = NotificationIds::about(&event.source, &event.id);
+    let mut audiences = policy.people.question(event);
     let mut told: Vec<Notification> = Vec::new();
     let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
     for (position, department) in policy.departments.iter().enumerate() {
@@ -143,6 +144,7 @@ fn notifications(
             facts,
             missing,
             history: decision.history,
+            audience: audiences.audience(position, &rules),
         });
     }
     told

@@ -3,6 +3,7 @@
 //! A template reads the event (`{{ event.promised_date }}`) and the department's title
 //! (`{{ department }}`). What is not given reads `(not known)`, so that nobody takes silence for a value.
 
+mod extent;
 mod plain;
 
 use std::cell::OnceCell;
@@ -11,9 +12,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Value as Text};
-use minijinja::{AutoEscape, Environment, Error, Output, State};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 use crate::{Event, Value};
+use extent::Called;
 use plain::Plain;
 
 /// What a template may cost: minijinja counts roughly one per instruction.
@@ -67,6 +69,10 @@ impl fmt::Debug for Templates {
 impl Templates {
     /// Adds a template.
     pub fn add(&mut self, name: &str, source: &str) -> Result<(), TemplateError> {
+        let wrong = |(message, line)| TemplateError { message, line: Some(line) };
+        for called in extent::check(source).map_err(wrong)? {
+            self.check_called(called).map_err(wrong)?;
+        }
         let added = self.environment.add_template_owned(name.to_owned(), source.to_owned());
         added.map_err(|error| told(&error))?;
         match Plain::parse(source) {
@@ -74,6 +80,22 @@ impl Templates {
             None => self.plain.remove(name),
         };
         Ok(())
+    }
+
+    /// Tries a filter or a test, to see whether there is one of this name.
+    fn check_called(&self, called: Called<'_>) -> Result<(), (String, usize)> {
+        let (what, name, line, trial) = match called {
+            Called::Filter(name, line) => ("filter", name, line, format!("{{{{ 0|{name} }}}}")),
+            Called::Test(name, line) => ("test", name, line, format!("{{{{ 0 is {name} }}}}")),
+        };
+        let tried = self.environment.render_str(&trial, ());
+        match tried.map_err(|error| error.kind()) {
+            Err(ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => {
+                Err((format!("there is no {what} `{name}`"), line))
+            }
+            // It is there and wants something else than a number, or is no name at all, which the parser says.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Whether there is a template of this name.

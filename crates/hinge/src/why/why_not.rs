@@ -6,11 +6,12 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use hinge_domain::{Policy, Verdict, decide, explain};
+use hinge_policy::Loaded;
 use hinge_router::Reading;
 use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
 
-use super::trail::{Decision, Place, Trail, parse_place};
+use super::trail::{Decision, Letter, Place, Trail, parse_place};
 use super::{Asked, Found, find, proof, undecided, words};
 use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
@@ -45,7 +46,7 @@ pub(crate) fn why_not(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut trail = Trail { reader: opened.log.reader()?, settings, catalogue: Catalogue::builtin() };
+    let mut trail = Trail::of(opened.log.as_ref(), settings)?;
     let asked = Asked { source: args.source.as_deref(), name: &args.id };
     let found = find(&mut trail, asked)?;
     if found.is_empty() {
@@ -55,17 +56,19 @@ pub(crate) fn why_not(
     // What was decided last is in force; a letter beside it is of another record.
     let Some(decision) = found.decisions.last() else { return rejected(&found, args, format, out) };
     let again = trail.repetitions(decision, &[])?;
-    let answer = Answered { decision, department: &args.department, again: &again };
+    let beside = &found.letters;
+    let answer = Answered { decision, department: &args.department, again: &again, beside };
     answer.repetition(parse_place(&args.id), format, out)?;
     if decision.text("outcome") == "filtered" {
         return answer.ignored(format, out);
     }
     let stored = Stored::read(trail.reader.as_mut())?;
-    let policy = stored.load(decision.text("policy_version"), &trail.catalogue)?;
+    let Loaded { policy, sources, .. } = stored.load(decision.text("policy_version"), &trail.catalogue)?;
+    trail.sources = sources;
     if !policy.departments.iter().any(|known| *known.name == *args.department) {
         return answer.no_department(&policy, &stored, &trail.catalogue, (format, out));
     }
-    match trail.event_at(&decision.place())? {
+    match trail.event_of(decision)? {
         Some(reading) => answer.proven(&policy, &reading, format, out),
         None => answer.unproven(format, out),
     }
@@ -109,6 +112,8 @@ struct Answered<'a> {
     decision: &'a Decision,
     department: &'a str,
     again: &'a [Place],
+    /// Records of the same identity that were rejected: they tell something else, and the first is in force.
+    beside: &'a [Letter],
 }
 
 impl Answered<'_> {
@@ -132,7 +137,7 @@ impl Answered<'_> {
             Format::Json => self.json(&json!({"reason": self.decision.text("reason")}), out),
             Format::Text => {
                 words::decision(self.decision, "", out)?;
-                words::repetitions(&self.decision.place(), self.again, out)
+                self.others(out)
             }
         }
     }
@@ -147,7 +152,8 @@ impl Answered<'_> {
     ) -> Result<()> {
         let knows = |policy: &Policy| policy.departments.iter().any(|known| *known.name == *self.department);
         let current = stored.current().filter(|current| **current != *policy.version);
-        let current = current.and_then(|current| stored.load(&current, catalogue).ok()).filter(knows);
+        let current = current.and_then(|current| stored.load(&current, catalogue).ok());
+        let current = current.map(|loaded| loaded.policy).filter(knows);
         let Some(current) = current else {
             let names: Vec<&str> = policy.departments.iter().map(|known| known.name.as_ref()).collect();
             let message = format!(
@@ -189,7 +195,7 @@ impl Answered<'_> {
         if !self.told(out)? {
             proof::rules(&explanation, (self.department, event.event_type()), out)?;
         }
-        words::repetitions(&self.decision.place(), self.again, out)?;
+        self.others(out)?;
         if is_proven {
             writeln!(
                 out,
@@ -223,6 +229,12 @@ impl Answered<'_> {
         Ok(())
     }
 
+    /// The other records of the same identity, which tell nobody anything.
+    fn others(&self, out: &mut dyn Write) -> Result<()> {
+        words::repetitions(&self.decision.place(), self.again, out)?;
+        self.beside.iter().try_for_each(|letter| words::letter(letter, out))
+    }
+
     /// Says whether the department was told, and who was.
     fn told(&self, out: &mut dyn Write) -> Result<bool> {
         let told = self.decision.told();
@@ -253,6 +265,7 @@ impl Answered<'_> {
             "policy_version": self.decision.text("policy_version"),
             "told_departments": told,
             "repetitions": self.again.iter().map(words::place_json).collect::<Vec<_>>(),
+            "rejected": self.beside.iter().map(words::letter_json).collect::<Vec<_>>(),
         });
         if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
             line.extend(more.clone());

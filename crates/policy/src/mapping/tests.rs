@@ -96,7 +96,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
             "none of the events has a fact `color`",
             "state",
         ),
-        ("facts: {value: row.total,", "facts: {value: row.total +,", "9:30", "Syntax error", "CEL"),
+        ("facts: {value: row.total,", "facts: {value: row.total +,", "9:30", "something is missing", "CEL"),
         ("subject", "delimiter: ab\nsubject", "4:12", "`ab` cannot stand between cells", "tab"),
         ("subject", "join: {row: {key: a}}\nsubject", "4:8", "`row` already means something else", "own"),
         ("subject", "join: {a-b: {key: a}}\nsubject", "4:8", "`a-b` cannot be read", "underscores"),

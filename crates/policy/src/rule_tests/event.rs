@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use crate::diagnostic::Page;
 use crate::names::known_event_type;
 use crate::place::Place;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::{Node, Yaml, whole};
 
 /// When a test's event happens that does not say when: a Monday morning.
 const UNLESS_SAID: &str = "2026-01-05T09:00:00Z";
@@ -25,6 +25,7 @@ pub(super) fn event(
 ) -> Option<(Event, Timestamp)> {
     let given = test.get("event")?;
     let shape = shape(page, catalogue, rule, given)?;
+    let facts = facts(page, &shape, given);
     let recorded = test.text_at("recorded").map(|text| instant(page, &text));
     let time = given.value.text_at("time").map(|text| instant(page, &text));
     let (recorded, time) = match (recorded, time) {
@@ -35,7 +36,6 @@ pub(super) fn event(
             (instant, instant)
         }
     };
-    let facts = facts(page, &shape, given)?;
     let attribute = |name: &str, unless_said: &str| {
         given.value.text_at(name).map_or_else(|| unless_said.to_owned(), |text| text.value)
     };
@@ -47,7 +47,7 @@ pub(super) fn event(
         subject,
         occurred: time,
         history: None,
-        facts,
+        facts: facts?,
         extensions: Vec::new(),
     };
     Some((event, recorded))
@@ -71,7 +71,7 @@ fn shape(page: &mut Page<'_>, catalogue: &Catalogue, rule: &Rule, given: &Node) 
         several => {
             let message = format!("the rule `{}` looks at several event types", rule.id);
             let help = format!("say which one it is, such as `type: {}`", several.first()?);
-            page.note("test-invalid", given, message, &help);
+            page.note("test-invalid", whole(page.text, given), message, &help);
             None
         }
     }
@@ -103,16 +103,15 @@ fn facts(page: &mut Page<'_>, shape: &Arc<Shape>, given: &Node) -> Option<Facts>
         if Event::ATTRIBUTES.contains(&fact) {
             continue;
         }
-        match shape.fields.iter().find(|field| *field.name == *fact) {
-            Some(field) => known_symbols(page, value, &field.kind),
-            None => {
-                let facts = || shape.fields.iter().map(|field| field.name.as_ref());
-                let message = format!("`{}` has no fact `{fact}`", shape.event_type);
-                let names: Vec<&str> = facts().chain(Event::ATTRIBUTES).collect();
-                let help = format!("its facts and attributes are {}", names.join(", "));
-                page.note("fact-unknown", name, message, &help).suggestion =
-                    nearest(fact, names).map(str::to_owned);
-            }
+        if let Some(field) = shape.fields.iter().find(|field| *field.name == *fact) {
+            known_symbols(page, fact, value, &field.kind);
+        } else {
+            let facts = shape.fields.iter().map(|field| field.name.as_ref());
+            let names: Vec<&str> = facts.chain(Event::ATTRIBUTES).collect();
+            let message = format!("`{}` has no fact `{fact}`", shape.event_type);
+            let help = format!("its facts and attributes are {}", names.join(", "));
+            let meant = nearest(fact, names).map(str::to_owned);
+            page.note("fact-unknown", name, message, &help).suggestion = meant;
         }
         object.insert(fact.to_owned(), json(page.text, value));
     }
@@ -151,25 +150,25 @@ fn at_path<'a>(given: &'a Node, path: &str) -> Option<&'a Node> {
 }
 
 /// Notes a symbol that an event could not have: from outside it would become another one.
-fn known_symbols(page: &mut Page<'_>, value: &Node, kind: &Kind) {
+fn known_symbols(page: &mut Page<'_>, name: &str, value: &Node, kind: &Kind) {
     match (kind, &value.value) {
         (Kind::Symbol { symbols, .. }, Yaml::Text(text))
             if !symbols.iter().any(|symbol| **symbol == **text) =>
         {
             let names: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
             let help = format!("it is one of {}", names.join(", "));
-            let noted = page.note("symbol-unknown", value, format!("it is never `{text}`"), &help);
+            let noted = page.note("symbol-unknown", value, format!("`{name}` is never `{text}`"), &help);
             noted.suggestion = nearest(text, names).map(str::to_owned);
         }
         (Kind::List(item), Yaml::List(values)) => {
             for value in values {
-                known_symbols(page, value, item);
+                known_symbols(page, name, value, item);
             }
         }
         (Kind::Record(fields), Yaml::Map(entries)) => {
             for (name, value) in entries {
                 if let Some(field) = fields.iter().find(|field| name.value.text() == Some(&field.name)) {
-                    known_symbols(page, value, &field.kind);
+                    known_symbols(page, &field.name, value, &field.kind);
                 }
             }
         }

@@ -42,7 +42,6 @@ impl Expected<'_, '_> {
         for department in not_told_to.iter().filter(|it| names.contains(&it.value.as_str())) {
             self.fail(department, &format!("`{}` not to be told", department.value), &all);
         }
-        self.people();
         let of_rule = |it: &&Notification| {
             rule.to.iter().any(|position| policy.departments[*position].name == it.department)
         };
@@ -51,6 +50,7 @@ impl Expected<'_, '_> {
         } else {
             told.iter().filter(|it| told_to.iter().any(|name| *name.value == *it.department)).collect()
         };
+        self.people(&meant);
         self.notifications(&meant);
         if let Some(history) = expect.flag_at("history").filter(|history| history.value != decision.history) {
             let of = |history| if history { "history" } else { "no history" };
@@ -80,10 +80,20 @@ impl Expected<'_, '_> {
         false
     }
 
-    /// The people whom the notification names. No rule has an audience yet, so nobody is named.
-    fn people(&mut self) {
-        if let Some(first) = self.expect.value.texts_at("people").first() {
-            self.fail(first, &format!("`{}` to be named", first.value), "nobody: the rule has no audience");
+    /// The people whom the notifications are for: these and nobody else.
+    fn people(&mut self, meant: &[&Notification]) {
+        let Some(people) = self.expect.value.get("people") else { return };
+        let expected = self.expect.value.texts_at("people");
+        let mut chosen: Vec<&str> = Vec::new();
+        for audience in meant.iter().filter_map(|it| it.audience.as_deref()) {
+            chosen.extend(audience.people().map(|id| &**id));
+        }
+        let all = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(", ") };
+        for person in expected.iter().filter(|person| !chosen.contains(&person.value.as_str())) {
+            self.fail(person, &format!("`{}` to be chosen", person.value), &format!("{all} is chosen"));
+        }
+        for id in chosen.iter().filter(|id| !expected.iter().any(|person| person.value == **id)) {
+            self.fail(people, &format!("`{id}` not to be chosen"), &format!("{all} is chosen"));
         }
     }
 
@@ -107,7 +117,8 @@ impl Expected<'_, '_> {
                 let mut expected: Vec<String> =
                     expect.texts_at("missing").into_iter().map(|fact| fact.value).collect();
                 let mut got: Vec<&str> = it.missing.iter().map(AsRef::as_ref).collect();
-                (expected.sort(), got.sort_unstable());
+                expected.sort();
+                got.sort_unstable();
                 if expected != got {
                     let list = |facts: String| if facts.is_empty() { "nothing".to_owned() } else { facts };
                     let got = format!("{to} that {} is missing", list(got.join(", ")));
@@ -118,7 +129,7 @@ impl Expected<'_, '_> {
         // What is asked of a notification that nobody gets is not met.
         let asked =
             ["kind", "priority", "title", "body", "missing"].into_iter().find_map(|key| expect.get(key));
-        if let Some(asked) = asked.filter(|_| meant.is_empty()) {
+        if let Some(asked) = asked.filter(|_| meant.is_empty() && expect.get("told").is_none()) {
             self.fail(asked, "a notification that is like this", "no department of the rule is told");
         }
     }

@@ -50,9 +50,14 @@ fn field(field: &Field) -> BoxedStrategy<Value> {
     }
 }
 
-/// An attribute: any text without control characters.
+/// An attribute: any text without control characters and noncharacters.
 fn attribute() -> impl Strategy<Value = String> {
-    "[^\\p{Cc}]{1,100}"
+    "[^\\p{Cc}\\p{Noncharacter_Code_Point}]{1,100}"
+}
+
+/// Who says so: what may stand in a URI reference.
+fn source() -> impl Strategy<Value = String> {
+    "(%[0-9A-Fa-f]{2}|[-A-Za-z0-9:/?#@!$&'()*+,;=._~]){1,100}"
 }
 
 fn event() -> impl Strategy<Value = (Event, Option<Timestamp>)> {
@@ -62,7 +67,7 @@ fn event() -> impl Strategy<Value = (Event, Option<Timestamp>)> {
         values.prop_map(move |values| Facts::new(Arc::clone(&shape), values))
     });
     let names = prop::sample::subsequence(vec!["traceparent", "partitionkey", "dataschema"], 0..=3);
-    let attributes = (attribute(), attribute(), attribute(), attribute(), attribute(), names);
+    let attributes = (attribute(), source(), attribute(), attribute(), attribute(), names);
     let instant = (MILLIS, 0_i64..1_000_000);
     (attributes, instant, any::<Option<bool>>(), prop::option::of(MILLIS), facts).prop_map(
         |(

@@ -225,7 +225,7 @@ impl Checker<'_> {
                 } else {
                     format!("{} has no fact `{field}`", record.title)
                 };
-                let help = format!("there are {}", names().collect::<Vec<_>>().join(", "));
+                let help = format!("it has {}", names().collect::<Vec<_>>().join(", "));
                 self.complain(Fault::Name, span, what, help).suggestion = meant;
             }
             Type::Any | Type::Map => {}

@@ -99,15 +99,15 @@ impl Checker<'_> {
             let span = self.spans.whole(part);
             self.complain(Fault::Operands, span, message, help);
         } else if types.0.may_equal(&types.1) {
-            self.symbol(&types.0, other);
-            self.symbol(&types.1, one);
+            self.symbol((one, &types.0), other);
+            self.symbol((other, &types.1), one);
         } else {
             self.not_comparable(part, (one, other), &types);
         }
     }
 
     /// Notes a text that stands beside an enumeration and is none of its symbols.
-    fn symbol(&mut self, of: &Type, written: &IdedExpr) {
+    fn symbol(&mut self, (asked, of): (&IdedExpr, &Type), written: &IdedExpr) {
         let (Type::Symbol(symbols), Expr::Literal(LiteralValue::String(text))) = (of, &written.expr) else {
             return;
         };
@@ -117,7 +117,7 @@ impl Checker<'_> {
         }
         let meant = nearest(text, symbols.iter().map(AsRef::as_ref)).map(|symbol| format!("'{symbol}'"));
         let names: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
-        let message = format!("it is never `{text}`");
+        let message = format!("`{}` is never `{text}`", self.spans.text(asked));
         let span = self.spans.whole(written);
         let help = format!("it is one of {}", names.join(", "));
         self.complain(Fault::Symbol, span, message, help).suggestion = meant;
@@ -150,7 +150,7 @@ impl Checker<'_> {
                     for value in &literal.elements {
                         let of = self.quietly(value);
                         if given.may_equal(&of) {
-                            self.symbol(&given, value);
+                            self.symbol((one, &given), value);
                         } else {
                             let message = format!(
                                 "`{}` is {of}, but `{}` is {given}",
@@ -167,7 +167,7 @@ impl Checker<'_> {
                         }
                     }
                 } else if given.may_equal(item) {
-                    self.symbol(item, one);
+                    self.symbol((list, item), one);
                 } else {
                     let (text, list_text) = (self.spans.text(one), self.spans.text(list));
                     let message = format!("`{text}` is {given}, but `{list_text}` holds {}", plural(item));
@@ -180,10 +180,10 @@ impl Checker<'_> {
             other => {
                 let text = self.spans.text(list);
                 let message = format!("`{text}` is {other}, and `in` looks into a list");
+                let asked = self.spans.text(one);
                 let help = if other.is_text() {
                     format!(
-                        "write `{text}.contains({})` for a part of a text, or a list: `in ['a', 'b']`",
-                        self.spans.text(one)
+                        "write a list: `in [{text}]`; a part of a text is asked for by `{text}.contains({asked})`"
                     )
                 } else {
                     "write a list: `in ['a', 'b']`".to_owned()

@@ -60,29 +60,30 @@ impl Type {
     /// An event of one of these types: the attributes, and every fact that one of them has. A fact that only
     /// some of them have, or that they have in different kinds, may be anything.
     pub fn of_events(shapes: &[&Shape]) -> Self {
-        let mut fields = attributes();
+        let mut fields = Vec::new();
         for shape in shapes {
             for field in &shape.fields {
                 let of = Self::of_kind(&field.name, &field.kind);
-                match fields.iter_mut().find(|(name, _)| *name == field.name) {
+                match fields.iter_mut().find(|(name, _): &&mut (Arc<str>, Self)| *name == field.name) {
                     Some((_, known)) if *known != of => *known = Self::Any,
                     Some(_) => {}
                     None => fields.push((Arc::clone(&field.name), of)),
                 }
             }
         }
+        fields.extend(attributes());
         Self::Record(Arc::new(RecordType { title: titles(shapes), fields }))
     }
 
     /// An event of one type, for a rule that looks at several: what only others of them have may be anything.
     pub fn of_event_among(shape: &Shape, all: &[&Shape]) -> Self {
-        let mut fields = attributes();
-        fields.extend(named(&shape.fields));
+        let mut fields: Vec<(Arc<str>, Self)> = named(&shape.fields).collect();
         for field in all.iter().flat_map(|other| &other.fields) {
             if !fields.iter().any(|(name, _)| *name == field.name) {
                 fields.push((Arc::clone(&field.name), Self::Any));
             }
         }
+        fields.extend(attributes());
         Self::Record(Arc::new(RecordType { title: titles(all), fields }))
     }
 
