@@ -265,7 +265,10 @@ impl Router {
             let Some(outcome) = self.one(record, polled)? else { continue };
             self.tally.count(&record.place.topic, outcome);
             self.stops.count(record, outcome);
-            self.reached.insert(record.place.clone(), record.offset.next());
+            match self.reached.get_mut(&record.place) {
+                Some(reached) => *reached = record.offset.next(),
+                None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
+            }
         }
         if self.open || self.stops.any() {
             self.commit()
