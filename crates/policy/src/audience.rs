@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hinge_domain::{Person, Segment};
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Page, Place};
-use crate::routes::{Known, check_read};
+use crate::conditions::condition;
+use crate::diagnostic::Page;
+use crate::routes::{Known, scopes};
 
 /// Reads the audience of a rule that tells the departments at these positions; what is wrong with it is noted.
 pub(crate) fn audience(
@@ -16,36 +17,14 @@ pub(crate) fn audience(
     to: &[usize],
     source: &Spanned<String>,
 ) -> Option<Segment> {
-    let segment = match Segment::parse(&source.value) {
-        Ok(segment) => segment,
-        Err(error) => {
-            let place = Place::from(source).within(error.line, error.column);
-            let help =
-                "write a CEL condition, such as `person.role == 'driver' && person.location == event.state`";
-            page.note("expression-invalid", place, error.message, help);
-            return None;
-        }
-    };
-    for function in segment.expression().unknown_functions() {
-        let message = format!("there is no function `{function}`");
-        let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round";
+    let scopes = scopes(known.catalogue, event_types).into_iter();
+    let scopes: Vec<_> = scopes.map(|scope| scope.with("person", Person::expression_type())).collect();
+    let expression = condition(page, source, &scopes)?;
+    let whole = expression.reads().iter().find(|read| read.field.is_empty());
+    if let Some(whole) = whole.filter(|read| ["person", "event"].contains(&read.variable.as_str())) {
+        let message = format!("`{}` is taken as a whole", whole.variable);
+        let help = "name what is read, such as `person.location == event.state`";
         page.note("expression-invalid", source, message, help);
-    }
-    for read in segment.expression().reads() {
-        match (read.variable.as_str(), read.field.as_str()) {
-            (whole @ ("person" | "event"), "") => {
-                let message = format!("`{whole}` is taken as a whole");
-                let help = "name what is read, such as `person.location == event.state`";
-                page.note("expression-invalid", source, message, help);
-            }
-            ("person", name) if Person::ATTRIBUTES.contains(&name) => {}
-            ("person", name) => {
-                let message = format!("nothing called `{name}` is known of a person");
-                let help = format!("a person has {}", Person::ATTRIBUTES.join(", "));
-                page.note("fact-unknown", source, message, &help);
-            }
-            read => check_read(page, known, event_types, source, read),
-        }
     }
     if !to.is_empty() && !to.iter().any(|department| known.staffed[*department]) {
         let message = "nobody is known in the departments that the rule tells".to_owned();
@@ -53,5 +32,5 @@ pub(crate) fn audience(
             "name their people in people.yaml, or leave `audience` out: then the department is told as such";
         page.note("people-invalid", source, message, help);
     }
-    Some(segment)
+    Segment::parse(expression.source()).ok()
 }

@@ -20,22 +20,69 @@
 
 mod entry;
 mod export;
-mod file;
 mod rows;
 
 use std::collections::{BTreeMap, HashMap};
 
 use hinge_domain::{Department, Person};
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::directory::{Directory, File};
+use crate::form::{self, Form, Holds, Key};
+use crate::place::Place;
+use crate::yaml::Yaml;
 use entry::Entry;
 use export::Export;
-use file::PeopleFile;
+
+/// The form of `people.yaml`.
+pub(crate) const FORM: Form = Form {
+    what: "people.yaml",
+    doc: "Who works where, as far as rules choose by it. What is not known is left out: nothing is equal to it.",
+    keys: &[
+        Key::may("people", Holds::List(&Holds::Record(&PERSON)), "the people"),
+        Key::may("csv", Holds::Text, "an export beside this file that names them, such as `staff.csv`"),
+        Key::may("delimiter", Holds::Text, "what stands between the cells of the export; `,` unless said"),
+        Key::may("columns", Holds::Record(&COLUMNS), "what the export calls its columns"),
+        Key::may("departments", Holds::Values, "by their names in the export: the departments of the policy"),
+    ],
+};
+
+const PERSON: Form = Form {
+    what: "a person",
+    doc: "Somebody who works here; never a name or an address.",
+    keys: &[
+        Key::must("id", Holds::Text, "the organisation's own number for the person"),
+        Key::must("department", Holds::Text, "the department, by its name in departments.yaml"),
+        Key::may("role", Holds::Text, "what the person does there, in a word"),
+        Key::may("seniority", Holds::Whole(0, HIGHEST_SENIORITY), "the higher the more senior"),
+        Key::may("location", Holds::Text, "where the person works, in a word"),
+        Key::may("interests", Holds::Texts, "what the person asked to hear about"),
+        Key::may("languages", Holds::Texts, "what the person reads, the best one first"),
+        Key::may("medium", Holds::Text, "where the person reads: inbox, email, chat or webhook"),
+    ],
+};
+
+const COLUMNS: Form = Form {
+    what: "the columns of an export",
+    doc: "What the export calls its columns; those that are called as here need not be named.",
+    keys: &[
+        Key::may("id", Holds::Text, "the organisation's own number for the person"),
+        Key::may("department", Holds::Text, "the department"),
+        Key::may("role", Holds::Text, "what the person does there"),
+        Key::may("seniority", Holds::Text, "a whole number, the higher the more senior"),
+        Key::may("location", Holds::Text, "where the person works"),
+        Key::may("interests", Holds::Text, "what the person asked to hear about, separated by `;`"),
+        Key::may("languages", Holds::Text, "what the person reads, the best one first, separated by `;`"),
+        Key::may("medium", Holds::Text, "where the person reads"),
+    ],
+};
 
 /// The file of people, and that of an export which needs no explanation.
 pub(crate) const PEOPLE_YAML: &str = "people.yaml";
 const PEOPLE_CSV: &str = "people.csv";
+
+/// Far higher than anybody's, and still readable.
+const HIGHEST_SENIORITY: i64 = 1000;
 
 /// So many people are read; each is some hundred bytes.
 const MOST: usize = 100_000;
@@ -57,8 +104,8 @@ pub(crate) fn people(
     if let Some(file) = directory.file(PEOPLE_YAML) {
         if let Some(read) = yaml(file, problems) {
             exports.extend(reader.named_export(file, &read, directory, problems));
-            for entry in read.people {
-                reader.person(file, Entry::from(entry), problems);
+            for person in read.get("people").map(|list| list.value.items()).unwrap_or_default() {
+                reader.person(file, Entry::of(person), problems);
             }
         }
     }
@@ -80,35 +127,32 @@ pub(crate) fn people(
 type Mistake<'a> = (&'static str, Place, String, &'a str);
 
 fn note(file: &File, (code, place, message, help): Mistake<'_>, problems: &mut Vec<Diagnostic>) {
-    file.page(problems).note(code, place, message, help);
     // The line says what is known of somebody.
-    if let Some(problem) = problems.last_mut() {
+    file.page(problems).note(code, place, message, help).text = None;
+}
+
+/// Reads `people.yaml`; what is said of its form does not repeat what is said of people.
+fn yaml(file: &File, problems: &mut Vec<Diagnostic>) -> Option<Yaml> {
+    let before = problems.len();
+    let read = form::read(&mut file.page(problems), &FORM);
+    if problems.len() > before + MOST_MISTAKES {
+        problems.truncate(before + MOST_MISTAKES);
+        note(file, too_many(), problems);
+    }
+    for problem in &mut problems[before..] {
         problem.text = None;
-    }
-}
-
-fn yaml(file: &File, problems: &mut Vec<Diagnostic>) -> Option<PeopleFile> {
-    let budget = serde_saphyr::budget! { max_nodes: 4_000_000, max_events: 10_000_000 };
-    let read = serde_saphyr::from_str_with_options(&file.text, serde_saphyr::options! { budget: budget });
-    read.map_err(|error| {
-        let place = error.location().map_or(Place::FILE, Place::from);
-        let message = error.without_snippet().to_string();
-        let message = without_value(message.lines().next().unwrap_or_default());
-        let help = "correct the YAML here; each person has `id` and `department`, and what rules choose by";
-        note(file, ("yaml-invalid", place, message, help), problems);
-    })
-    .ok()
-}
-
-/// What a reader of YAML says, without the value that it found.
-fn without_value(message: &str) -> String {
-    match (message.find("invalid "), message.find(", expected")) {
-        (Some(found), Some(expected)) if found < expected => {
-            let what = message[found..expected].split(':').next().unwrap_or_default();
-            format!("{}{what}{}", &message[..found], &message[expected..])
+        if let Some(end) = problem.message.find(" cannot be ") {
+            problem.message.truncate(end);
+            problem.message.push_str(" has a value that it cannot have");
         }
-        _ => message.to_owned(),
     }
+    read
+}
+
+fn too_many() -> Mistake<'static> {
+    let message = format!("there are more than {MOST_MISTAKES} mistakes; the rest is not listed");
+    let help = "correct these and check again; a mistake in every row is often one in the columns";
+    ("people-invalid", Place::FILE, message, help)
 }
 
 struct Reader<'a> {
@@ -125,9 +169,7 @@ impl Reader<'_> {
         if self.mistakes <= MOST_MISTAKES {
             note(file, mistake, problems);
         } else if self.mistakes == MOST_MISTAKES + 1 {
-            let message = format!("there are more than {MOST_MISTAKES} mistakes; the rest is not listed");
-            let help = "correct these and check again; a mistake in every row is often one in the columns";
-            note(file, ("people-invalid", Place::FILE, message, help), problems);
+            note(file, too_many(), problems);
         }
     }
 

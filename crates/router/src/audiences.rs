@@ -37,7 +37,7 @@ pub(crate) struct Published {
     young: HashSet<Arc<str>>,
     old: HashSet<Arc<str>>,
     /// Sent in the transaction that is open.
-    sent: Vec<Arc<str>>,
+    sent: HashSet<Arc<str>>,
     was_read_back: bool,
 }
 
@@ -74,7 +74,7 @@ impl Published {
 
     /// An audience was sent in the transaction that is open.
     pub(crate) fn sent(&mut self, hash: Arc<str>) {
-        self.sent.push(hash);
+        self.sent.insert(hash);
     }
 
     /// The transaction was committed; gives how many audiences it published.
@@ -113,19 +113,20 @@ struct Excluded<'a> {
     people: &'a [Arc<str>],
 }
 
-/// An audience as JSON.
-pub(crate) fn encode(snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
+/// Appends an audience, as JSON, to `target`.
+pub(crate) fn write(snapshot: &Snapshot, target: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let excluded = snapshot.excluded.iter().map(|it| Excluded {
         rule: &it.rule,
         reason: it.because.to_string(),
         people: &it.people,
     });
-    serde_json::to_vec(&Kept {
+    let kept = Kept {
         hash: &snapshot.hash,
         department: &snapshot.department,
         people: &snapshot.people,
         excluded: excluded.collect(),
-    })
+    };
+    serde_json::to_writer(target, &kept)
 }
 
 #[cfg(test)]

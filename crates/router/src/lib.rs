@@ -24,6 +24,7 @@ mod outcome;
 mod output;
 mod pulse;
 mod recollection;
+mod rehearsal;
 mod topics;
 
 use std::collections::{BTreeMap, HashMap};
@@ -42,6 +43,7 @@ pub use metrics::Metrics;
 pub use outcome::{Filtered, Outcome, Summary};
 pub use output::LARGEST_RECORD;
 pub use pulse::Pulse;
+pub use rehearsal::{Decider, Reading, Rehearsal, Rehearsed};
 pub use topics::{AUDIENCES, DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
 
 use decode::Envelope;

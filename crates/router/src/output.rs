@@ -3,33 +3,64 @@
 //! Everything about one event is encoded before anything of it is sent, so that what is too large to be
 //! written is found while the record can still go to the dead letters as a whole.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hinge_domain::{Decision, Event, Format, Notification, Policy, Verdict};
-use hinge_schema::{Code, Rejection, Stamp, encode_notification};
+use hinge_schema::{Code, Rejection, Stamp, Stamped, notification_headers, write_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
 
-use crate::audiences::Published;
+use crate::audiences::{self, Published};
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{AUDIENCES, DECISIONS, UNROUTED};
-use crate::{audiences, dead_letter, decision_record};
+use crate::{dead_letter, decision_record};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
 
-type OwnedHeader = (Cow<'static, str>, Vec<u8>);
+/// More headers than we write on any record.
+const MOST_HEADERS: usize = 16;
 
+/// A record to be written: where its parts lie in the buffers.
 struct Pending {
     topic: Arc<str>,
-    headers: Vec<OwnedHeader>,
-    value: Vec<u8>,
-    carries_original: bool,
-    /// The hash of the audience that it is; its key then.
-    audience: Option<Arc<str>>,
+    headers: Range<usize>,
+    value: Range<usize>,
+    carries: Carries,
+}
+
+/// What a record is made of.
+#[derive(Clone)]
+enum Carries {
+    /// What we wrote.
+    Ours,
+    /// The input record as it came.
+    Original,
+    /// An audience, whose hash is its key.
+    Audience(Arc<str>),
+}
+
+/// Names of headers, and values and bodies in one stretch of bytes: the outputs of one event.
+#[derive(Default)]
+struct Buffers {
+    bytes: Vec<u8>,
+    headers: Vec<(&'static str, Range<usize>)>,
+}
+
+impl Buffers {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.headers.clear();
+    }
+
+    fn header(&mut self, name: &'static str, value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.headers.push((name, start..self.bytes.len()));
+    }
 }
 
 /// The outputs of one event at a time; its buffers are used again.
@@ -42,6 +73,7 @@ pub(crate) struct Outputs {
     audiences: Arc<str>,
     /// Which audiences are in the log.
     pub(crate) published: Published,
+    buffers: Buffers,
     pending: Vec<Pending>,
 }
 
@@ -59,6 +91,7 @@ impl Outputs {
             unrouted: UNROUTED.into(),
             audiences: AUDIENCES.into(),
             published: Published::default(),
+            buffers: Buffers::default(),
             pending: Vec::new(),
         }
     }
@@ -72,37 +105,34 @@ impl Outputs {
         decided: Timestamp,
     ) -> Result<(), Rejection> {
         self.pending.clear();
+        self.buffers.clear();
         let stamp =
             Stamp { policy_version: Arc::clone(&self.policy_version), recorded: envelope.recorded, decided };
+        let stamped = Stamped::new(&stamp, envelope.event.occurred);
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
                     self.audience(notification, &envelope.event)?;
-                    let pending = self.notification(notification, &envelope.event, &stamp)?;
-                    self.pending.push(pending);
+                    self.notification(notification, &envelope.event, &stamped)?;
                 }
             }
-            Verdict::Unrouted => self.pending.push(Pending {
-                topic: Arc::clone(&self.unrouted),
-                headers: vec![self.version_header()],
-                value: Vec::new(),
-                carries_original: true,
-                audience: None,
-            }),
+            Verdict::Unrouted => {
+                let headers = self.headers(|_| {});
+                let topic = Arc::clone(&self.unrouted);
+                self.pending.push(Pending { topic, headers, value: 0..0, carries: Carries::Original });
+            }
             Verdict::Ignored(_) => {}
         }
-        let decision = decision_record::encode(record, envelope, decision, &stamp).map_err(|error| {
-            Rejection::new(Code::Panic, format!("its decision cannot be written: {error}"))
-        })?;
-        self.pending.push(Pending {
-            topic: Arc::clone(&self.decisions),
-            headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],
-            value: decision,
-            carries_original: false,
-            audience: None,
-        });
+        let headers = self.headers(|buffers| buffers.header("content-type", b"application/json"));
+        let start = self.buffers.bytes.len();
+        decision_record::write(record, envelope, decision, &stamped, &mut self.buffers.bytes).map_err(
+            |error| Rejection::new(Code::Panic, format!("its decision cannot be written: {error}")),
+        )?;
+        let value = start..self.buffers.bytes.len();
+        let topic = Arc::clone(&self.decisions);
+        self.pending.push(Pending { topic, headers, value, carries: Carries::Ours });
         let key = envelope.event.correlation_id.len();
-        let size = |pending: &Pending| key + pending.size(record);
+        let size = |pending: &Pending| key + self.size(pending, record);
         match self.pending.iter().find(|pending| size(pending) > LARGEST_RECORD) {
             None => Ok(()),
             Some(large) => {
@@ -116,45 +146,82 @@ impl Outputs {
         }
     }
 
-    /// Keeps the audience of a notification, unless that was done before.
-    fn audience(&mut self, notification: &Notification, event: &Event) -> Result<(), Rejection> {
-        let Some(audience) = &notification.audience else { return Ok(()) };
-        let hash = audience.hash();
-        if !self.published.lacks(hash) {
-            return Ok(());
+    /// The notifications that were encoded last, each with its topic: what a rehearsal looks at and nobody sends.
+    pub(crate) fn take_notifications(&mut self) -> Vec<(Arc<str>, Vec<u8>)> {
+        let told = |topic: &Arc<str>| self.departments.values().any(|(known, _)| Arc::ptr_eq(known, topic));
+        let mut notifications = Vec::new();
+        for pending in self.pending.drain(..) {
+            match pending.carries {
+                // Whose audience was looked at need not be worked out again.
+                Carries::Audience(hash) => self.published.sent(hash),
+                Carries::Ours | Carries::Original if told(&pending.topic) => {
+                    notifications.push((pending.topic, self.buffers.bytes[pending.value].to_vec()));
+                }
+                Carries::Ours | Carries::Original => {}
+            }
         }
-        let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };
-        let value = audiences::encode(&snapshot).map_err(|error| {
-            Rejection::new(Code::Panic, format!("its audience cannot be written: {error}"))
-        })?;
-        self.pending.push(Pending {
-            topic: Arc::clone(&self.audiences),
-            headers: vec![("content-type".into(), b"application/json".to_vec()), self.version_header()],
-            value,
-            carries_original: false,
-            audience: Some(Arc::clone(hash)),
-        });
-        Ok(())
+        self.published.keep();
+        notifications
     }
 
     fn notification(
-        &self,
+        &mut self,
         notification: &Notification,
         event: &Event,
-        stamp: &Stamp,
-    ) -> Result<Pending, Rejection> {
+        stamped: &Stamped<'_>,
+    ) -> Result<(), Rejection> {
         let Some((topic, format)) = self.departments.get(&notification.department) else {
             return Err(Rejection::new(Code::Panic, "a decision names a department that the policy lacks"));
         };
-        let mut encoded = encode_notification(notification, stamp, *format)?;
-        encoded.headers.push(self.version_header());
-        encoded.headers.extend(trace_headers(event));
-        let (headers, value) = (encoded.headers, encoded.value);
-        Ok(Pending { topic: Arc::clone(topic), headers, value, carries_original: false, audience: None })
+        let (topic, format) = (Arc::clone(topic), *format);
+        let headers = self.headers(|buffers| {
+            notification_headers(notification, stamped, format, &mut |name, value| {
+                buffers.header(name, value);
+            });
+            trace_headers(event, buffers);
+        });
+        let start = self.buffers.bytes.len();
+        write_notification(notification, stamped, format, &mut self.buffers.bytes)?;
+        let value = start..self.buffers.bytes.len();
+        self.pending.push(Pending { topic, headers, value, carries: Carries::Ours });
+        Ok(())
     }
 
-    fn version_header(&self) -> OwnedHeader {
-        ("hinge-policy-version".into(), self.policy_version.as_bytes().to_vec())
+    /// Keeps the audience of a notification, unless that was done before.
+    fn audience(&mut self, notification: &Notification, event: &Event) -> Result<(), Rejection> {
+        let Some(audience) = &notification.audience else { return Ok(()) };
+        if !self.published.lacks(audience.hash()) {
+            return Ok(());
+        }
+        let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };
+        let headers = self.headers(|buffers| buffers.header("content-type", b"application/json"));
+        let start = self.buffers.bytes.len();
+        audiences::write(&snapshot, &mut self.buffers.bytes).map_err(|error| {
+            Rejection::new(Code::Panic, format!("its audience cannot be written: {error}"))
+        })?;
+        let value = start..self.buffers.bytes.len();
+        let (topic, carries) = (Arc::clone(&self.audiences), Carries::Audience(snapshot.hash));
+        self.pending.push(Pending { topic, headers, value, carries });
+        Ok(())
+    }
+
+    /// Headers, and the one that all our records carry.
+    fn headers(&mut self, write: impl FnOnce(&mut Buffers)) -> Range<usize> {
+        let start = self.buffers.headers.len();
+        write(&mut self.buffers);
+        self.buffers.header("hinge-policy-version", self.policy_version.as_bytes());
+        start..self.buffers.headers.len()
+    }
+
+    fn size(&self, pending: &Pending, record: &Record) -> usize {
+        let headers = self.buffers.headers[pending.headers.clone()].iter();
+        let headers: usize = headers.map(|(name, value)| name.len() + value.len() + 16).sum();
+        let original = match &pending.carries {
+            Carries::Original => dead_letter::size_of_original(record),
+            Carries::Audience(hash) => hash.len(),
+            Carries::Ours => 0,
+        };
+        headers + pending.value.len() + original
     }
 
     /// Sends what was encoded last, keyed by the correlation id (an audience by its hash).
@@ -164,20 +231,28 @@ impl Outputs {
         record: &Record,
         envelope: &Envelope,
     ) -> Result<(), Error> {
-        let mut headers = Vec::new();
         for pending in &self.pending {
-            headers.clear();
-            headers.extend(pending.headers.iter().map(|(name, value)| (name.as_ref(), value.as_slice())));
-            let key = pending.audience.as_deref().unwrap_or(&envelope.event.correlation_id);
+            let mut headers: [(&str, &[u8]); MOST_HEADERS] = [("", &[]); MOST_HEADERS];
+            let written = &self.buffers.headers[pending.headers.clone()];
+            for (header, (name, value)) in headers.iter_mut().zip(written) {
+                *header = (name, &self.buffers.bytes[value.clone()]);
+            }
+            let value = &self.buffers.bytes[pending.value.clone()];
+            let correlation_id = envelope.event.correlation_id.as_str();
+            let (key, value, carried) = match &pending.carries {
+                Carries::Ours => (correlation_id, Some(value), None),
+                Carries::Original => (correlation_id, record.value.as_deref(), Some(&record.headers)),
+                Carries::Audience(hash) => (&**hash, Some(value), None),
+            };
             session.send(&Outgoing {
                 topic: &pending.topic,
                 key: Some(key.as_bytes()),
-                value: if pending.carries_original { record.value.as_deref() } else { Some(&pending.value) },
-                headers: &headers,
-                carried: pending.carries_original.then_some(&record.headers),
+                value,
+                headers: &headers[..written.len()],
+                carried,
                 timestamp: None,
             })?;
-            if let Some(hash) = &pending.audience {
+            if let Carries::Audience(hash) = &pending.carries {
                 self.published.sent(Arc::clone(hash));
             }
         }
@@ -185,20 +260,11 @@ impl Outputs {
     }
 }
 
-impl Pending {
-    fn size(&self, record: &Record) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
-        let original = if self.carries_original { dead_letter::size_of_original(record) } else { 0 };
-        headers + self.value.len() + original
-    }
-}
-
 /// The trace of the event's creation travels on unchanged (CloudEvents, distributed tracing extension).
-fn trace_headers(event: &Event) -> impl Iterator<Item = OwnedHeader> {
-    [("traceparent", "ce_traceparent"), ("tracestate", "ce_tracestate")].into_iter().filter_map(
-        |(name, header)| {
-            let (_, value) = event.extensions.iter().find(|(known, _)| known == name)?;
-            Some((Cow::Borrowed(header), value.clone().into_bytes()))
-        },
-    )
+fn trace_headers(event: &Event, buffers: &mut Buffers) {
+    for (name, header) in [("traceparent", "ce_traceparent"), ("tracestate", "ce_tracestate")] {
+        if let Some((_, value)) = event.extensions.iter().find(|(known, _)| known == name) {
+            buffers.header(header, value.as_bytes());
+        }
+    }
 }

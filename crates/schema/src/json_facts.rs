@@ -11,12 +11,15 @@ use uuid::Uuid;
 use crate::fact_rules::{
     check_items, date_text, decimal_text, expected, fact_instant, instant_text, invalid, symbol, when_missing,
 };
-use crate::json_members::{JsonKind, items, members, text};
+use crate::json_members::{JsonKind, each_member, items, text};
 use crate::path::Path;
 use crate::{Code, Rejection};
 
-/// The facts of one event from the text of a JSON object.
-pub(crate) fn facts(data: &str, shape: &Arc<Shape>) -> Result<Facts, Rejection> {
+/// So many fields a record has usually at the most.
+const USUAL_FIELDS: usize = 32;
+
+/// The facts of one event from the text of a JSON object, in the form that the page of event types describes.
+pub fn facts(data: &str, shape: &Arc<Shape>) -> Result<Facts, Rejection> {
     let values = record(data, &shape.fields, Path::Data, &[])?;
     Ok(Facts::new(Arc::clone(shape), values))
 }
@@ -28,23 +31,42 @@ pub(crate) fn record(
     path: Path<'_>,
     left_out: &[&str],
 ) -> Result<Vec<Value>, Rejection> {
-    let mut found: Vec<Option<&RawValue>> = vec![None; fields.len()];
-    for (name, raw) in members(object, path)?.0 {
-        let Some(position) = fields.iter().position(|field| *field.name == *name) else { continue };
-        // Readers differ in which of two they believe, so neither is believed.
+    let mut on_stack = [None; USUAL_FIELDS];
+    let mut on_heap = Vec::new();
+    let found: &mut [Option<&RawValue>] = if let Some(found) = on_stack.get_mut(..fields.len()) {
+        found
+    } else {
+        on_heap.resize(fields.len(), None);
+        &mut on_heap
+    };
+    let mut twice = None;
+    let mut next = 0;
+    each_member(object, path, |name, raw| {
+        // Mostly they come in the order of the schema.
+        let expected = fields.get(next).filter(|field| *field.name == *name).map(|_| next);
+        let known = expected.or_else(|| fields.iter().position(|field| *field.name == *name));
+        let Some(position) = known else { return };
+        next = position + 1;
         if found[position].replace(raw).is_some() {
-            let path = Path::Member(&path, &fields[position].name);
-            return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
+            twice.get_or_insert(position);
         }
+    })?;
+    // Readers differ in which of two they believe, so neither is believed.
+    if let Some(position) = twice {
+        let path = Path::Member(&path, &fields[position].name);
+        return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
     }
-    let values = fields.iter().zip(found).map(|(field, raw)| {
+    let mut values = Vec::with_capacity(fields.len());
+    for (field, raw) in fields.iter().zip(found) {
         let path = Path::Member(&path, &field.name);
-        match raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null && !left_out.contains(&&*field.name)) {
-            Some(raw) => value(raw, &field.kind, path),
-            None => when_missing(field, path),
-        }
-    });
-    values.collect()
+        let given =
+            raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null && !left_out.contains(&&*field.name));
+        values.push(match given {
+            Some(raw) => value(raw, &field.kind, path)?,
+            None => when_missing(field, path)?,
+        });
+    }
+    Ok(values)
 }
 
 fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection> {
@@ -83,9 +105,11 @@ fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection
             }
             let raws = items(raw, path)?;
             check_items(raws.len(), path)?;
-            let raws = raws.into_iter().enumerate();
-            let values = raws.map(|(position, raw)| value(raw, item, Path::Item(&path, position)));
-            Value::List(values.collect::<Result<_, _>>()?)
+            let mut values = Vec::with_capacity(raws.len());
+            for (position, raw) in raws.into_iter().enumerate() {
+                values.push(value(raw, item, Path::Item(&path, position))?);
+            }
+            Value::List(values)
         }
         Kind::Record(fields) => {
             if got != JsonKind::Object {

@@ -24,7 +24,7 @@ pub struct ReadNotification {
 }
 
 /// The *canonical notification*: all that was decided, without the instants at which it happened to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationRecord {
     /// The same for the same (source, event id, department), always.
     pub id: Uuid,
@@ -61,7 +61,7 @@ pub struct NotificationRecord {
 }
 
 /// Whom a notification is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationAudience {
     /// What proves who they are; the key in `hinge.audiences`.
     pub hash: String,
@@ -70,7 +70,7 @@ pub struct NotificationAudience {
 }
 
 /// The event that a notification is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationEvent {
     /// The event's id.
     pub id: String,
@@ -85,7 +85,7 @@ pub struct NotificationEvent {
 }
 
 /// A rule that asked for a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationReason {
     /// The rule's id.
     pub rule: String,

@@ -24,6 +24,10 @@ pub trait Appender: Send {
     /// Hands a record over; it is in the log only after [`Appender::flush`].
     fn append(&mut self, record: &Outgoing<'_>) -> Result<(), Error>;
 
+    /// The same into a partition of one's choice, whatever the key says; for records that go back to where
+    /// they came from.
+    fn append_to(&mut self, partition: i32, record: &Outgoing<'_>) -> Result<(), Error>;
+
     /// Waits until everything handed over is durably in the log, in order.
     fn flush(&mut self) -> Result<(), Error>;
 }

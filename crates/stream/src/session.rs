@@ -87,7 +87,8 @@ pub struct GroupLag {
 /// One worker of one consumer group.
 ///
 /// Used from one thread, in this order: `poll` until it brings records, `begin`, any number of
-/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction.
+/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction. What a service has to say before it
+/// reads anything (the policy that it runs) goes into a transaction before the first `poll`.
 pub trait Session: Send {
     /// Waits for partitions to come or go, or for a batch of records.
     fn poll(&mut self, limits: &Limits) -> Result<Polled, Error>;
@@ -117,8 +118,15 @@ pub trait Session: Send {
         each: &mut dyn FnMut(Record),
     ) -> Result<(), Error>;
 
-    /// Whether partitions were given, none were taken since, and every record readable in them has
-    /// been polled.
+    /// Polls nothing more of a partition until [`Session::resume`], or until it is given anew. What was polled
+    /// of it and not committed comes again after that. Outside a transaction only; other partitions go on.
+    fn pause(&mut self, place: &TopicPartition) -> Result<(), Error>;
+
+    /// Goes on in a paused partition at its committed position; one that is not paused stays as it is.
+    fn resume(&mut self, place: &TopicPartition) -> Result<(), Error>;
+
+    /// Whether partitions were given, none were taken since, and every record readable in those that are
+    /// not paused has been polled.
     fn at_end(&self) -> bool;
 
     /// How far behind the group is in each partition that is ours.

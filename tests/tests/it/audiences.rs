@@ -228,6 +228,14 @@ impl Session for RollsBackOnce {
         self.seat.read_back(place, from, until, each)
     }
 
+    fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.seat.pause(place)
+    }
+
+    fn resume(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.seat.resume(place)
+    }
+
     fn at_end(&self) -> bool {
         self.done && self.seat.at_end()
     }

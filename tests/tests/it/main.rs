@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests; clippy knows that of test functions only")]
 
+mod allocations;
 mod audiences;
 mod bad_records;
 mod broker;
 mod command_line;
+mod corpus;
+mod framing;
 mod house;
 mod kill;
 mod readme;
 mod repetition;
+mod replay;
 mod scenarios;
+mod why;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Value;
+use crate::{RecordType, Type, Value};
 
 /// Where a person reads what is told inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +59,24 @@ impl Person {
     /// `languages`.
     pub const ATTRIBUTES: [&'static str; 9] =
         ["id", "department", "role", "seniority", "location", "interests", "languages", "language", "medium"];
+
+    /// What a person is to an expression.
+    pub fn expression_type() -> Type {
+        let of = |attribute: Attribute| match attribute {
+            Attribute::Id
+            | Attribute::Department
+            | Attribute::Role
+            | Attribute::Location
+            | Attribute::Language => Type::Text,
+            Attribute::Seniority => Type::Int,
+            Attribute::Interests | Attribute::Languages => Type::List(Box::new(Type::Text)),
+            Attribute::Medium => {
+                Type::Symbol(Medium::ALL.into_iter().map(|medium| medium.name().into()).collect())
+            }
+        };
+        let fields = Attribute::ALL.into_iter().map(|attribute| (attribute.name().into(), of(attribute)));
+        Type::Record(Arc::new(RecordType { title: "a person".to_owned(), fields: fields.collect() }))
+    }
 
     /// What is known under one of the [`Person::ATTRIBUTES`].
     pub fn attribute(&self, name: &str) -> Option<Value> {

@@ -25,7 +25,7 @@ impl Segment {
     /// Parses a condition.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {
         let expression = Expression::parse(source)?;
-        let conjuncts = expression.conjuncts();
+        let conjuncts = Expression::parse(source)?.into_conjuncts();
         Ok(Self { expression, conjuncts, plan: None })
     }
 
@@ -43,14 +43,14 @@ impl Segment {
     /// Why it does not choose this person for this event: its first part that is not so. `None` if it does.
     pub fn exclusion(&self, person: &Person, event: &Event) -> Option<Exclusion> {
         self.conjuncts.iter().find_map(|conjunct| {
-            let scope = scope(&conjunct.reads, event, |name| person.attribute(name));
+            let scope = scope(conjunct.whole.reads(), event, |name| person.attribute(name));
             match conjunct.evaluate(&scope) {
                 Ok(true) => None,
-                Ok(false) => Some(Exclusion::NotSo(conjunct.source.clone())),
+                Ok(false) => Some(Exclusion::NotSo(conjunct.whole.source().to_owned())),
                 Err(Unknown::Missing(name)) => {
-                    Some(Exclusion::NotGiven(missing(&conjunct.reads, &name, person, event)))
+                    Some(Exclusion::NotGiven(missing(conjunct.whole.reads(), &name, person, event)))
                 }
-                Err(Unknown::Failed(why)) => Some(Exclusion::Failed(conjunct.source.clone(), why)),
+                Err(Unknown::Failed(why)) => Some(Exclusion::Failed(conjunct.whole.source().to_owned(), why)),
             }
         })
     }

@@ -78,18 +78,18 @@ impl People {
             question.narrow((logic, true), team, None, &mut so);
             question.narrow((logic, false), team, None, &mut not_so);
             rest.remove(&so);
-            let read = attributes(&conjunct.reads);
+            let read = attributes(conjunct.whole.reads());
             let mut unknown: HashMap<Vec<Given>, Exclusion> = HashMap::new();
             for position in rest.positions() {
                 let person = &team.people()[position];
                 if not_so.contains(position) {
-                    note(Exclusion::NotSo(conjunct.source.clone()), position);
+                    note(Exclusion::NotSo(conjunct.whole.source().to_owned()), position);
                     continue;
                 }
                 let class = read.iter().map(|attribute| person.given(*attribute)).collect();
                 let because = unknown.entry(class).or_insert_with(|| {
                     let because = segment.exclusion(person, event);
-                    because.unwrap_or_else(|| Exclusion::NotSo(conjunct.source.clone()))
+                    because.unwrap_or_else(|| Exclusion::NotSo(conjunct.whole.source().to_owned()))
                 });
                 note(because.clone(), position);
             }

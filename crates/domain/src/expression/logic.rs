@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use cel::Value as Cel;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators};
 
-use super::{Expression, Read, Scope, Unknown, collect_reads};
+use super::{Expression, Parts, Read, Scope, Unknown, collect_reads};
+use crate::Value;
 
 /// Atoms joined by `&&`, `||` and `!`.
 #[derive(Clone, Debug)]
@@ -82,8 +83,11 @@ impl Atom {
 
     /// Whether it is so on what the scope holds.
     pub(crate) fn evaluate(&self, scope: &Scope) -> Result<bool, Unknown> {
-        let value = Cel::resolve(&self.expression, &scope.context).map_err(|error| super::unknown(&error))?;
-        truth(&value)
+        match Cel::resolve(&self.expression, &scope.context) {
+            Ok(Cel::Bool(so)) => Ok(so),
+            Ok(_) => Err(Unknown::Failed(NEITHER.to_owned())),
+            Err(error) => Err(super::unknown(&error)),
+        }
     }
 }
 
@@ -96,76 +100,39 @@ fn field(expression: &IdedExpr) -> Option<(&str, &str)> {
     }
 }
 
-fn truth(value: &Cel) -> Result<bool, Unknown> {
-    match value {
-        Cel::Bool(so) => Ok(*so),
-        _ => Err(Unknown::Failed("it is neither true nor false".to_owned())),
-    }
-}
+/// Why a part that is no yes and no no cannot be told.
+const NEITHER: &str = "it is neither true nor false";
 
 /// A part of an expression that must be so for the whole to be.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Conjunct {
-    /// Its text.
-    pub(crate) source: String,
+    /// The part as an expression of its own.
+    pub(crate) whole: Expression,
     /// What it says.
     pub(crate) logic: Logic<Atom>,
-    whole: IdedExpr,
-    /// What it reads, each once, in order of name.
-    pub(crate) reads: Vec<Read>,
 }
 
 impl Conjunct {
+    fn new(whole: Expression) -> Self {
+        Self { logic: logic(whole.syntax()), whole }
+    }
+
     /// Whether it is so on what the scope holds.
     pub(crate) fn evaluate(&self, scope: &Scope) -> Result<bool, Unknown> {
-        let value = Cel::resolve(&self.whole, &scope.context).map_err(|error| super::unknown(&error))?;
-        truth(&value)
+        match self.whole.evaluate(scope)? {
+            Value::Bool(so) => Ok(so),
+            _ => Err(Unknown::Failed(NEITHER.to_owned())),
+        }
     }
 }
 
 impl Expression {
     /// What the expression joins by `&&`, in order; itself where it joins nothing.
-    pub(crate) fn conjuncts(&self) -> Vec<Conjunct> {
-        let mut parts = Vec::new();
-        let mut joints = Vec::new();
-        split(self.program.expression(), &mut parts, &mut joints);
-        let sources = self.between(&joints, parts.len());
-        let conjunct = |(whole, source): (&IdedExpr, String)| {
-            let Atom { expression, reads } = Atom::new(whole);
-            Conjunct { source, logic: logic(whole), whole: expression, reads }
-        };
-        parts.into_iter().zip(sources).map(conjunct).collect()
-    }
-
-    /// The texts between the operators with these ids, as people read them. Only words hang on it.
-    fn between(&self, joints: &[u64], parts: usize) -> Vec<String> {
-        let info = self.program.source_info();
-        let mut texts = Vec::new();
-        let mut rest = 0;
-        for joint in joints {
-            let place = info.offset_for(*joint).and_then(|(start, _)| usize::try_from(start).ok());
-            let place = place.filter(|place| *place >= rest);
-            let Some(place) =
-                place.filter(|it| self.source.get(*it..).is_some_and(|at| at.starts_with("&&")))
-            else {
-                break;
-            };
-            texts.push(tidy(&self.source[rest..place]));
-            rest = place + 2;
+    pub(crate) fn into_conjuncts(self) -> Vec<Conjunct> {
+        match self.parts() {
+            Parts::All(parts) => parts.into_iter().map(Conjunct::new).collect(),
+            Parts::Any(_) | Parts::One => vec![Conjunct::new(self)],
         }
-        texts.push(tidy(&self.source[rest..]));
-        if texts.len() == parts { texts } else { vec![tidy(&self.source); parts] }
-    }
-}
-
-fn split<'a>(expression: &'a IdedExpr, parts: &mut Vec<&'a IdedExpr>, joints: &mut Vec<u64>) {
-    match joined(expression) {
-        Some((operators::LOGICAL_AND, [left, right])) => {
-            split(left, parts, joints);
-            joints.push(expression.id);
-            split(right, parts, joints);
-        }
-        _ => parts.push(expression),
     }
 }
 
@@ -186,38 +153,6 @@ fn logic(expression: &IdedExpr) -> Logic<Atom> {
         Some((_, [part])) => Logic::Not(Box::new(logic(part))),
         _ => Logic::Atom(Atom::new(expression)),
     }
-}
-
-/// One line, without parentheses that belong to the outside.
-fn tidy(text: &str) -> String {
-    let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    loop {
-        let depth = |text: &str| text.matches('(').count().cmp(&text.matches(')').count());
-        let outer = text.starts_with('(') && text.ends_with(')') && closes_at_the_end(&text);
-        match depth(&text) {
-            std::cmp::Ordering::Greater if text.starts_with('(') => text.replace_range(..1, ""),
-            std::cmp::Ordering::Less if text.ends_with(')') => text.truncate(text.len() - 1),
-            std::cmp::Ordering::Equal if outer => text = text[1..text.len() - 1].to_owned(),
-            _ => return text,
-        }
-        text = text.trim().to_owned();
-    }
-}
-
-/// Whether the parenthesis that opens the text is closed by its last character.
-fn closes_at_the_end(text: &str) -> bool {
-    let mut depth = 0;
-    for (place, character) in text.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return place + 1 == text.len();
-        }
-    }
-    false
 }
 
 /// Takes away where each part was written, so that equal parts are equal.
@@ -258,29 +193,9 @@ fn forget_entry(entry: &mut cel::common::ast::IdedEntryExpr) {
 mod tests {
     use super::*;
 
-    fn sources(source: &str) -> Vec<String> {
-        let conjuncts = Expression::parse(source).unwrap().conjuncts();
-        conjuncts.into_iter().map(|conjunct| conjunct.source).collect()
-    }
-
-    #[test]
-    fn conjuncts_have_the_words_that_their_author_wrote() {
-        for (source, expected) in [
-            ("a.b == 'x'", vec!["a.b == 'x'"]),
-            ("a.b == 'São && Paulo' &&\n  c.d  > 3", vec!["a.b == 'São && Paulo'", "c.d > 3"]),
-            ("(a.b && (c.d || e.f)) && !(g.h && i.j)", vec!["a.b", "c.d || e.f", "!(g.h && i.j)"]),
-            ("(a.b || c.d) && (e.f)", vec!["a.b || c.d", "e.f"]),
-            ("(a.b) == (c.d) && e.f", vec!["(a.b) == (c.d)", "e.f"]),
-            ("a.b ? c.d : e.f", vec!["a.b ? c.d : e.f"]),
-            ("'é' in a.b && 'ü' in a.b && a.c", vec!["'é' in a.b", "'ü' in a.b", "a.c"]),
-        ] {
-            assert_eq!(sources(source), expected, "{source}");
-        }
-    }
-
     #[test]
     fn atoms_that_say_the_same_are_the_same_and_say_what_they_compare() {
-        let atom = |source: &str| match Expression::parse(source).unwrap().conjuncts().remove(0).logic {
+        let atom = |source: &str| match Expression::parse(source).unwrap().into_conjuncts().remove(0).logic {
             Logic::Atom(atom) => atom,
             other => panic!("{other:?}"),
         };

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use hinge_domain::Medium;
+use hinge_domain::{Medium, nearest};
 use serde_saphyr::Spanned;
 
-use super::Reader;
-use super::file::PersonEntry;
-use crate::diagnostic::{Diagnostic, Place};
+use super::{HIGHEST_SENIORITY, Reader};
+use crate::diagnostic::Diagnostic;
 use crate::directory::File;
+use crate::place::Place;
+use crate::yaml::Node;
 
 /// The longest id and the longest text, in bytes.
 const LONGEST_ID: usize = 64;
@@ -16,9 +17,6 @@ const LONGEST_TEXT: usize = 200;
 
 /// The most interests or languages.
 const MOST_ITEMS: usize = 50;
-
-/// Far higher than anybody's, and still readable.
-const HIGHEST_SENIORITY: i64 = 1000;
 
 /// A text and its place.
 pub(super) struct Placed {
@@ -44,21 +42,34 @@ pub(super) struct Entry {
     pub(super) medium: Option<Placed>,
 }
 
-impl From<PersonEntry> for Entry {
-    fn from(entry: PersonEntry) -> Self {
-        let all = |texts: Vec<Spanned<String>>| texts.into_iter().map(Placed::from).collect();
+impl Entry {
+    /// What stands in `people.yaml`. What is there in a wrong form is noted, and is here as if it were not there.
+    pub(super) fn of(node: &Node) -> Self {
+        let fields = &node.value;
+        let text = |key| fields.text_at(key).map(Placed::from);
+        let unsaid = || Placed { text: UNSAID.to_owned(), place: node.into() };
+        let texts = |key| {
+            fields.get(key)?;
+            Some(fields.texts_at(key).into_iter().map(Placed::from).collect())
+        };
+        let seniority = fields.number_at("seniority");
         Self {
-            id: entry.id.into(),
-            department: entry.department.into(),
-            role: entry.role.map(Placed::from),
-            seniority: entry.seniority.map(Placed::from),
-            location: entry.location.map(Placed::from),
-            interests: entry.interests.map(all),
-            languages: entry.languages.map(all),
-            medium: entry.medium.map(Placed::from),
+            id: text("id").unwrap_or_else(unsaid),
+            department: text("department").unwrap_or_else(unsaid),
+            role: text("role"),
+            seniority: seniority
+                .filter(|it| (0..=HIGHEST_SENIORITY).contains(&it.value))
+                .map(|it| Placed { place: Place::from(&it), text: it.value.to_string() }),
+            location: text("location"),
+            interests: texts("interests"),
+            languages: texts("languages"),
+            medium: text("medium"),
         }
     }
 }
+
+/// Stands for what must be said and is not, which is noted already.
+const UNSAID: &str = "?";
 
 impl Reader<'_> {
     pub(super) fn id(
@@ -67,6 +78,9 @@ impl Reader<'_> {
         id: &Placed,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Arc<str>> {
+        if id.text == UNSAID {
+            return None;
+        }
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
         let message = if id.text.contains('@') {
             "the id is an e-mail address".to_owned()
@@ -80,7 +94,7 @@ impl Reader<'_> {
             self.mistake(file, ("name-duplicate", id.place, message, help), problems);
             return None;
         } else {
-            self.ids.insert(id.text.clone(), format!("{}:{}", file.name, id.place.line()));
+            self.ids.insert(id.text.clone(), format!("{}:{}", file.name, id.place.start().0));
             return Some(id.text.as_str().into());
         };
         let help = "give the organisation's own number for the person: it goes into logs that are kept";
@@ -95,15 +109,19 @@ impl Reader<'_> {
         place: Place,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Arc<str>> {
+        if name == UNSAID {
+            return None;
+        }
         if let Some(department) = self.departments.iter().find(|it| *it.name == *name) {
             return Some(Arc::clone(&department.name));
         }
         let names: Vec<&str> = self.departments.iter().map(|it| it.name.as_ref()).collect();
-        let near = names.iter().map(|known| (strsim::osa_distance(known, name), known)).min();
-        let near = near.filter(|(distance, known)| *distance <= known.len() / 3);
-        let near = near.map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? "));
-        let help = format!("{near}departments.yaml has {}", names.join(", "));
+        let help = format!("departments.yaml has {}", names.join(", "));
+        let noted = problems.len();
         self.mistake(file, ("name-unknown", place, format!("`{name}` is not a department"), &help), problems);
+        if let Some(problem) = problems.get_mut(noted) {
+            problem.suggestion = nearest(name, names).map(str::to_owned);
+        }
         None
     }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::entry::{Entry, Placed};
-use super::file::PeopleFile;
 use super::rows::{Cell, Rows};
 use super::{MOST_MISTAKES, Reader};
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::Diagnostic;
 use crate::directory::{Directory, File};
+use crate::place::Place;
+use crate::yaml::{Yaml, text_of};
 
 /// What is known of a person, in the order of an [`Entry`].
 const ATTRIBUTES: [&str; 8] =
@@ -39,13 +40,13 @@ impl Reader<'_> {
     pub(super) fn named_export<'d>(
         &mut self,
         file: &File,
-        read: &PeopleFile,
+        read: &Yaml,
         directory: &'d Directory,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<&'d File> {
-        let Some(name) = &read.csv else {
-            let lost = read.delimiter.as_ref().or(read.columns.named().into_iter().flatten().next());
-            if let Some(lost) = lost {
+        let Some(name) = read.text_at("csv") else {
+            let lost = ["delimiter", "columns", "departments"].into_iter().find_map(|key| read.get(key));
+            if let Some(lost) = lost.filter(|_| read.get("csv").is_none()) {
                 let message = "how an export is read is said, and no export is named".to_owned();
                 let help = "add `csv: people.csv`, a file beside people.yaml";
                 self.mistake(file, ("people-invalid", lost.into(), message, help), problems);
@@ -55,10 +56,11 @@ impl Reader<'_> {
         let Some(csv) = directory.exports().find(|csv| csv.name == name.value) else {
             let message = format!("there is no export `{}`", name.value);
             let help = "put the file beside people.yaml; its name ends in `.csv`";
-            self.mistake(file, ("people-invalid", name.into(), message, help), problems);
+            self.mistake(file, ("people-invalid", Place::from(&name), message, help), problems);
             return None;
         };
-        let delimiter = match read.delimiter.as_ref().map(|it| (it, it.value.as_bytes())) {
+        let given = read.text_at("delimiter");
+        let delimiter = match given.as_ref().map(|it| (it, it.value.as_bytes())) {
             None => b',',
             Some((_, b"tab")) => b'\t',
             Some((_, [byte])) if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => *byte,
@@ -70,15 +72,17 @@ impl Reader<'_> {
             }
         };
         let mut export = Export { delimiter, ..Export::default() };
-        for (position, column) in read.columns.named().into_iter().enumerate() {
-            if let Some(column) = column {
-                export.columns[position].clone_from(&column.value);
+        let columns = read.get("columns");
+        for (position, attribute) in ATTRIBUTES.iter().enumerate() {
+            if let Some(column) = columns.and_then(|columns| columns.value.text_at(attribute)) {
+                export.columns[position] = column.value;
                 export.named[position] = true;
             }
         }
-        for (theirs, ours) in &read.departments {
-            if self.department(file, &ours.value, ours.into(), problems).is_some() {
-                export.departments.insert(theirs.clone(), ours.value.clone());
+        for (theirs, ours) in read.get("departments").map(|it| it.value.entries()).unwrap_or_default() {
+            let (Some(theirs), Some(ours)) = (text_of(theirs), text_of(ours)) else { continue };
+            if self.department(file, &ours.value, (&ours).into(), problems).is_some() {
+                export.departments.insert(theirs.value, ours.value);
             }
         }
         self.export(csv, &export, problems);

@@ -2,7 +2,7 @@
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
-use crate::diagnostic::Place;
+use crate::place::Place;
 
 /// A cell, or why it cannot be read, with the place where it begins.
 pub(super) struct Cell {

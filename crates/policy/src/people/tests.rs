@@ -89,7 +89,7 @@ fn each_mistake_in_yaml_has_its_place() {
             "people-invalid",
             &["`location` is empty", "leave out"],
         ),
-        ("{id: f-2, department: finance, seniority: 2000}", 47, "people-invalid", &["0 to 1000"]),
+        ("{id: f-2, department: finance, seniority: 2000}", 47, "value-invalid", &["0 to 1000"]),
         ("{id: f-2, department: finance, medium: secret}", 44, "people-invalid", &["inbox, email, chat"]),
         (
             "{id: f-2, department: finance, languages: [de, ' secret']}",
@@ -97,9 +97,20 @@ fn each_mistake_in_yaml_has_its_place() {
             "people-invalid",
             &["`languages`"],
         ),
-        ("{id: f-2, department: finance, seniority: secret}", 47, "people-invalid", &["`seniority`"]),
-        ("{id: f-2, department: finance, languages: secret}", 47, "yaml-invalid", &["expected"]),
-        ("{id: f-2, department: finance, name: secret}", 36, "yaml-invalid", &["`name`"]),
+        (
+            "{id: f-2, department: finance, seniority: secret}",
+            47,
+            "value-invalid",
+            &["`seniority` must be a whole number"],
+        ),
+        (
+            "{id: f-2, department: finance, location: [secret]}",
+            46,
+            "value-invalid",
+            &["`location` must be text"],
+        ),
+        ("{id: f-2}", 6, "key-missing", &["needs `department`"]),
+        ("{id: f-2, department: finance, name: secret}", 36, "key-unknown", &["`name`"]),
     ] {
         check(&[("people.yaml", &yaml(person))], ("people.yaml", 3, column), code, words);
     }
@@ -168,9 +179,12 @@ fn an_audience_reads_what_people_and_events_have() {
     };
     for (audience, words) in [
         ("person.rôle == 'x'", "expression-invalid: "),
-        ("person.senority >= 3", "fact-unknown: nothing called `senority`"),
+        ("person.senority >= 3", "fact-unknown: a person has no fact `senority`"),
         ("person.location == event.sate", "fact-unknown: `order.placed` has no fact `sate`"),
-        ("person == event.state", "expression-invalid: `person` is taken as a whole"),
+        ("size(person) > 3 && 'x' in person", "expression-invalid: `person` is taken as a whole"),
+        ("person.seniority > '3'", "operands-invalid: "),
+        ("person.medium == 'mail'", "symbol-unknown: "),
+        ("person.role", "operands-invalid: "),
         ("people.role == 'x'", "fact-unknown: there is nothing called `people`"),
         ("person.role ==", "expression-invalid: "),
         ("loud(person.role)", "expression-invalid: there is no function `loud`"),

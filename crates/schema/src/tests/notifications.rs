@@ -198,5 +198,6 @@ proptest! {
         let read = decode_notification(&json).unwrap();
         prop_assert_eq!(&read, &decode_notification(&avro).unwrap());
         prop_assert_eq!(&read.notification.body, &notification.body);
+        prop_assert_eq!(&avro[10..], crate::notification::by_library(&notification, &stamp()));
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct EmbeddedAppender {
 #[derive(Debug)]
 struct Waiting {
     topic: String,
+    partition: Option<i32>,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     headers: Headers,
@@ -35,8 +36,9 @@ impl EmbeddedAppender {
 
     fn write_all(&mut self) -> Result<(), Error> {
         for record in &self.waiting {
-            self.writer.append(
+            self.writer.append_to(
                 &self.database,
+                record.partition,
                 &Outgoing {
                     topic: &record.topic,
                     key: record.key.as_deref(),
@@ -49,11 +51,10 @@ impl EmbeddedAppender {
         }
         self.writer.store_ends(&self.database)
     }
-}
 
-impl Appender for EmbeddedAppender {
-    fn append(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+    fn hand_over(&mut self, partition: Option<i32>, record: &Outgoing<'_>) -> Result<(), Error> {
         self.writer.check(&self.database, record)?;
+        self.writer.check_partition(record.topic, partition)?;
         let carried = record.carried.into_iter().flat_map(Headers::iter).cloned();
         let own = record
             .headers
@@ -61,6 +62,7 @@ impl Appender for EmbeddedAppender {
             .map(|(name, value)| Header { name: (*name).to_owned(), value: Some(value.to_vec()) });
         let waiting = Waiting {
             topic: record.topic.to_owned(),
+            partition,
             key: record.key.map(<[u8]>::to_vec),
             value: record.value.map(<[u8]>::to_vec),
             headers: Headers::Readable(carried.chain(own).collect()),
@@ -72,6 +74,16 @@ impl Appender for EmbeddedAppender {
             self.flush()?;
         }
         Ok(())
+    }
+}
+
+impl Appender for EmbeddedAppender {
+    fn append(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        self.hand_over(None, record)
+    }
+
+    fn append_to(&mut self, partition: i32, record: &Outgoing<'_>) -> Result<(), Error> {
+        self.hand_over(Some(partition), record)
     }
 
     fn flush(&mut self) -> Result<(), Error> {

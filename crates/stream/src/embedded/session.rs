@@ -43,6 +43,7 @@ struct Input {
     committed: Offset,
     /// What the next poll reads.
     next: Offset,
+    is_paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl EmbeddedSession {
         let mut inputs = Vec::new();
         for topic in &options.topics {
             for source in sources_of(&database, topic)? {
-                inputs.push(Input { source, committed: Offset::ZERO, next: Offset::ZERO });
+                inputs.push(Input { source, committed: Offset::ZERO, next: Offset::ZERO, is_paused: false });
             }
         }
         Ok(Self {
@@ -121,6 +122,18 @@ impl EmbeddedSession {
         self.database.commit()
     }
 
+    fn set_paused(&mut self, place: &TopicPartition, is_paused: bool) -> Result<(), Error> {
+        if self.transaction != Transaction::None {
+            return Err(Error::Misused { doing: "a partition was paused or resumed inside a transaction" });
+        }
+        let input = self.inputs.iter_mut().find(|input| input.source.place == *place);
+        if let Some(input) = input.filter(|input| input.is_paused != is_paused) {
+            input.is_paused = is_paused;
+            input.next = input.committed;
+        }
+        Ok(())
+    }
+
     fn discard(&mut self) {
         self.database.rollback();
         self.writer.forget_ends();
@@ -147,12 +160,14 @@ impl Session for EmbeddedSession {
                 if room.is_none() {
                     break;
                 }
-                let Input { source, next, .. } = &mut inputs[*turn];
-                let stretch = Stretch { source, from: *next, until: Offset(i64::MAX) };
-                fetch::fetch(database, stretch, &mut room, &mut |record| {
-                    *next = record.offset.next();
-                    records.push(record);
-                })?;
+                let Input { source, next, is_paused, .. } = &mut inputs[*turn];
+                if !*is_paused {
+                    let stretch = Stretch { source, from: *next, until: Offset(i64::MAX) };
+                    fetch::fetch(database, stretch, &mut room, &mut |record| {
+                        *next = record.offset.next();
+                        records.push(record);
+                    })?;
+                }
                 *turn = (*turn + 1) % inputs.len();
             }
             Ok(Some(records).filter(|records| !records.is_empty()))
@@ -217,9 +232,18 @@ impl Session for EmbeddedSession {
         fetch::fetch(&self.database, Stretch { source: &source, from, until }, &mut room, each)
     }
 
+    fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.set_paused(place, true)
+    }
+
+    fn resume(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.set_paused(place, false)
+    }
+
     fn at_end(&self) -> bool {
-        let is_at_end =
+        let has_reached_end =
             |input: &Input| fetch::end(&self.database, input.source.id).is_ok_and(|end| input.next >= end);
+        let is_at_end = |input: &Input| input.is_paused || has_reached_end(input);
         self.given && self.inputs.iter().all(is_at_end)
     }
 

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::database::{Database, PartitionId};
 use super::{RECORD_BYTES_MOST, encoding};
-use crate::{Error, Offset, Outgoing, partition_for_key};
+use crate::{Error, Offset, Outgoing, TopicPartition, partition_for_key};
 
 const INSERT: &str = "INSERT INTO records (id, timestamp, key, value, headers) VALUES (?1, ?2, ?3, ?4, ?5)";
 const LOAD: &str = "SELECT next_offset, newest_timestamp FROM partitions WHERE id = ?1";
@@ -64,11 +64,34 @@ impl Writer {
         Ok(())
     }
 
+    /// Checks that a topic that [`Writer::check`] has looked up has the partition that was asked for.
+    pub(super) fn check_partition(&self, topic: &str, partition: Option<i32>) -> Result<(), Error> {
+        let Some(partition) = partition else { return Ok(()) };
+        let count = self.topics.get(topic).map_or(0, |topic| topic.partitions.len());
+        match usize::try_from(partition) {
+            Ok(number) if number < count => Ok(()),
+            _ => Err(Error::PartitionMissing { place: TopicPartition::new(topic, partition) }),
+        }
+    }
+
     /// Appends `record`; needs a write transaction of `database`.
     pub(super) fn append(&mut self, database: &Database, record: &Outgoing<'_>) -> Result<(), Error> {
+        self.append_to(database, None, record)
+    }
+
+    /// The same into a partition of one's choice, where there is one.
+    pub(super) fn append_to(
+        &mut self,
+        database: &Database,
+        partition: Option<i32>,
+        record: &Outgoing<'_>,
+    ) -> Result<(), Error> {
         self.check(database, record)?;
+        self.check_partition(record.topic, partition)?;
         let topic = self.topics.get_mut(record.topic).expect("`check` has just looked it up");
-        let number = if let Some(key) = record.key {
+        let number = if let Some(partition) = partition {
+            usize::try_from(partition).unwrap_or(0)
+        } else if let Some(key) = record.key {
             let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
             usize::try_from(partition_for_key(key, partitions)).unwrap_or(0)
         } else {

@@ -12,7 +12,7 @@ use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
 use super::transaction::DRAIN_STEP;
 use super::{Settings, config, outgoing};
-use crate::{Appender, Error, Outgoing};
+use crate::{Appender, Error, Outgoing, TopicPartition};
 
 /// More than the minute after which librdkafka itself gives a record up.
 const PATIENCE: Duration = Duration::from_secs(70);
@@ -48,9 +48,31 @@ fn create(settings: &Settings) -> Result<BaseProducer<DeliveryContext>, Error> {
 
 impl Appender for KafkaAppender {
     fn append(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        self.hand_over(None, record)
+    }
+
+    fn append_to(&mut self, partition: i32, record: &Outgoing<'_>) -> Result<(), Error> {
+        let place = TopicPartition::new(record.topic, partition);
+        match self.hand_over(Some(partition), record) {
+            // Where the topic is there, it is the partition that is not.
+            Err(Error::TopicMissing { .. }) if self.topics.contains(record.topic) => {
+                Err(Error::PartitionMissing { place })
+            }
+            handed => handed,
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.wait_until_written()
+    }
+}
+
+impl KafkaAppender {
+    fn hand_over(&mut self, partition: Option<i32>, record: &Outgoing<'_>) -> Result<(), Error> {
         self.settings.need_topic(&mut self.topics, record.topic, &self.producer)?;
         let deadline = Deadline::after(PATIENCE);
         let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
+        outgoing.partition = partition;
         loop {
             let Err((error, back)) = self.producer.send(outgoing) else {
                 self.sent += 1;
@@ -68,7 +90,7 @@ impl Appender for KafkaAppender {
         }
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    fn wait_until_written(&mut self) -> Result<(), Error> {
         let deadline = Deadline::after(PATIENCE);
         loop {
             self.producer.poll(Duration::ZERO);

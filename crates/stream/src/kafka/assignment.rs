@@ -37,6 +37,8 @@ struct Partition {
     head: Option<i64>,
     /// The end of what is readable, when last heard of.
     end: Option<i64>,
+    /// Nothing of it is looked at.
+    is_paused: bool,
 }
 
 /// All partitions that are ours.
@@ -64,6 +66,7 @@ impl Assignment {
             at_end: false,
             head: None,
             end: None,
+            is_paused: false,
         };
         self.partitions = given.into_iter().map(partition).collect();
     }
@@ -97,7 +100,8 @@ impl Assignment {
         if !self.partitions.get(self.latest).is_some_and(is_it) {
             self.latest = self.partitions.iter().position(is_it).unwrap_or(usize::MAX);
         }
-        let partition = self.partitions.get_mut(self.latest).filter(|partition| offset >= partition.next);
+        let is_due = |partition: &&mut Partition| offset >= partition.next && !partition.is_paused;
+        let partition = self.partitions.get_mut(self.latest).filter(is_due);
         let Some(partition) = partition else {
             self.stale_after_seek += 1;
             tracing::debug!(topic, number, %offset, total = self.stale_after_seek, "stale record dropped");
@@ -114,8 +118,8 @@ impl Assignment {
     /// Takes note of the end of a partition, of which librdkafka tells only the number. Where several
     /// topics have it, only [`Assignment::reached`] can tell which one is meant.
     pub(super) fn end_of(&mut self, number: i32) {
-        let mut candidates =
-            self.partitions.iter_mut().filter(|partition| partition.place.partition == number);
+        let has_number = |partition: &&mut Partition| partition.place.partition == number;
+        let mut candidates = self.partitions.iter_mut().filter(has_number);
         if let (Some(partition), None) = (candidates.next(), candidates.next()) {
             partition.at_end = true;
         }
@@ -125,7 +129,8 @@ impl Assignment {
     pub(super) fn reached(&mut self, places: &[(TopicPartition, Reached)]) {
         for (place, reached) in places {
             let partition = self.partitions.iter_mut().find(|partition| partition.place == *place);
-            if let Some(partition) = partition.filter(|_| reached.end >= 0) {
+            let is_known = |partition: &&mut Partition| reached.end >= 0 && !partition.is_paused;
+            if let Some(partition) = partition.filter(is_known) {
                 partition.end = Some(reached.end);
                 // Fetched up to the end, counted since: then there was nothing left to poll. Never
                 // `false` here: the statistics may be older than the last end that was told.
@@ -158,8 +163,33 @@ impl Assignment {
         }
     }
 
+    /// Looks at nothing more of a partition; `None` when it is not ours or paused already.
+    pub(super) fn pause(&mut self, place: &TopicPartition) -> Option<Offset> {
+        let is_it = |partition: &&mut Partition| partition.place == *place && !partition.is_paused;
+        let partition = self.partitions.iter_mut().find(is_it)?;
+        partition.is_paused = true;
+        partition.next = partition.committed;
+        partition.at_end = false;
+        // Nothing is fetched while it stands, so its end is not heard of either.
+        (partition.head, partition.end) = (None, None);
+        Some(partition.committed)
+    }
+
+    /// Looks at it again, from what is committed on.
+    pub(super) fn resume(&mut self, place: &TopicPartition) {
+        for partition in self.partitions.iter_mut().filter(|partition| partition.place == *place) {
+            partition.is_paused = false;
+        }
+    }
+
+    /// Where a paused partition will go on; `None` when it is not ours or not paused.
+    pub(super) fn paused_at(&self, place: &TopicPartition) -> Option<Offset> {
+        let is_it = |partition: &&Partition| partition.place == *place && partition.is_paused;
+        self.partitions.iter().find(is_it).map(|partition| partition.committed)
+    }
+
     pub(super) fn at_end(&self) -> bool {
-        self.is_settled && self.partitions.iter().all(|partition| partition.at_end)
+        self.is_settled && self.partitions.iter().all(|partition| partition.at_end || partition.is_paused)
     }
 
     pub(super) fn lag(&self) -> Vec<GroupLag> {

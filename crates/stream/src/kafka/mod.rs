@@ -18,6 +18,7 @@ mod deadline;
 mod headers;
 mod incoming;
 mod outgoing;
+mod pausing;
 mod reader;
 mod session;
 mod start;

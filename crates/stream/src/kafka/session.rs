@@ -45,18 +45,20 @@ pub(super) struct KafkaSession {
     settings: Settings,
     group: String,
     id: String,
-    consumer: BaseConsumer<WorkerContext>,
+    pub(super) consumer: BaseConsumer<WorkerContext>,
     producer: TransactionalProducer,
-    assignment: Assignment,
+    pub(super) assignment: Assignment,
     /// Records polled and not handed out.
-    batch: Vec<Record>,
+    pub(super) batch: Vec<Record>,
     batch_bytes: usize,
     topics: HashSet<String>,
-    is_open: bool,
+    pub(super) is_open: bool,
     /// While this is set the consumer has not gone back yet, and what it brings is dropped.
     rewinding: Option<Deadline>,
     rolled_back: u32,
     reader: Option<PartitionReader>,
+    /// Partitions that are to go on as soon as the group lets us say where.
+    pub(super) waking: Vec<(TopicPartition, Deadline)>,
 }
 
 impl KafkaSession {
@@ -90,6 +92,7 @@ impl KafkaSession {
             rewinding: None,
             rolled_back: 0,
             reader: None,
+            waking: Vec::new(),
         })
     }
 
@@ -97,6 +100,9 @@ impl KafkaSession {
     fn step(&mut self, wait: Duration) -> Result<bool, Error> {
         if let Some(deadline) = self.rewinding {
             self.go_back(deadline)?;
+        }
+        if !self.waking.is_empty() {
+            self.wake()?;
         }
         let polled = self.consumer.poll(wait);
         let mut happened = self.consumer.context().happened();
@@ -171,6 +177,7 @@ impl KafkaSession {
             self.batch.clear();
             self.batch_bytes = 0;
             self.rewinding = None;
+            self.waking.clear();
             match event {
                 GroupEvent::Given(given) => {
                     let positions = given.iter().map(|given| (given.place.clone(), given.next)).collect();
@@ -430,8 +437,16 @@ impl Session for KafkaSession {
         Ok(())
     }
 
+    fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.stand_still(place)
+    }
+
+    fn resume(&mut self, place: &TopicPartition) -> Result<(), Error> {
+        self.stand_still_no_more(place)
+    }
+
     fn at_end(&self) -> bool {
-        self.batch.is_empty() && self.assignment.at_end()
+        self.batch.is_empty() && self.waking.is_empty() && self.assignment.at_end()
     }
 
     fn lag(&self) -> Vec<GroupLag> {

@@ -61,9 +61,13 @@ impl Place {
     }
 
     pub(crate) fn create(&self, names: &[&str]) {
+        self.create_with(names, 1);
+    }
+
+    pub(crate) fn create_with(&self, names: &[&str], partitions: i32) {
         let spec = |name: &&str| TopicSpec {
             name: self.name(name),
-            partitions: 1,
+            partitions,
             replication: 1,
             settings: vec![("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())],
         };

@@ -8,4 +8,5 @@
 mod backends;
 mod contract;
 mod kafka_only;
+mod pausing;
 mod wire;
