@@ -60,7 +60,9 @@ impl Published {
                 }
                 let keys =
                     records.iter().filter_map(|record| std::str::from_utf8(record.key.as_deref()?).ok());
-                keys.for_each(|hash| self.remember(hash.into()));
+                for hash in keys {
+                    self.remember(hash.into());
+                }
             }
         }
         tracing::debug!(audiences = self.young.len() + self.old.len(), "audiences read back");
