@@ -39,7 +39,7 @@ mod value;
 pub use audience::{Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot};
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
-pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
+pub use explain::{Answer, Choice, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
 pub use expression::{
     Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
 };

@@ -42,6 +42,7 @@ impl Coded {
         "input-broken-off",
         "map-input-missing",
         "not-found",
+        "person-unknown",
         "policy-version-missing",
         "policy-version-unreadable",
         "schema-unusable",

@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use hinge_domain::{Event, Mark, Meeting, Memory, Policy, Verdict, Window, decide};
+use hinge_domain::{Audience, Event, Mark, Meeting, Memory, Policy, Verdict, Window, decide};
 use hinge_schema::{Catalogue, Rejection, Sources};
 use hinge_stream::Record;
 use jiff::Timestamp;
@@ -91,6 +91,8 @@ pub struct Rehearsed {
     pub outcome: Outcome,
     /// The notifications that would be sent: topic and bytes. As of now they are decided when they were recorded.
     pub notifications: Vec<(Arc<str>, Vec<u8>)>,
+    /// Whom of its department each of them is for.
+    pub audiences: Vec<Option<Arc<Audience>>>,
 }
 
 /// Decides under one policy.
@@ -122,15 +124,20 @@ impl Decider {
             outputs.clear();
             outputs.encode(record, envelope, &decision, envelope.recorded)?;
             Ok(match decision.verdict {
-                Verdict::Emitted(_) => Outcome::Emitted,
-                Verdict::Ignored(_) => Outcome::Filtered(Filtered::Ignored),
-                Verdict::Unrouted => Outcome::Unrouted,
+                Verdict::Emitted(told) => {
+                    (Outcome::Emitted, told.into_iter().map(|told| told.audience).collect())
+                }
+                Verdict::Ignored(_) => (Outcome::Filtered(Filtered::Ignored), Vec::new()),
+                Verdict::Unrouted => (Outcome::Unrouted, Vec::new()),
             })
         }));
         match worked.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(outcome) => Rehearsed { outcome, notifications: outputs.take_notifications() },
+            Ok((outcome, audiences)) => {
+                Rehearsed { outcome, notifications: outputs.take_notifications(), audiences }
+            }
             Err(rejection) => {
-                Rehearsed { outcome: Outcome::Rejected(rejection.code), notifications: Vec::new() }
+                let outcome = Outcome::Rejected(rejection.code);
+                Rehearsed { outcome, notifications: Vec::new(), audiences: Vec::new() }
             }
         }
     }

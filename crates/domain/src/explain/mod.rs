@@ -3,11 +3,15 @@
 //! Nothing of it runs when events are decided. It looks at the same event under the same policy once more, and
 //! since both are all that [`decide`](crate::decide) looks at, what it finds is proof and not memory.
 
+mod person;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::expression::Parts;
 use crate::{Event, Expression, Kind, Pii, Policy, Rule, Scope, Unknown, Value};
+
+pub use person::Choice;
 
 /// Why a department is told, or is not.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Ask, Department, Facts, Field, Format, Parts as PolicyParts, Priority, Shape, Stream, Templates, Verdict,
+    Ask, Department, Facts, Field, Format, Parts as PolicyParts, Person, Priority, Segment, Shape, Stream, Templates, Verdict,
     decide,
 };
 
@@ -67,6 +67,10 @@ fn rule(id: &str, event_type: &str, when: Option<&str>, to: &[usize]) -> Rule {
 }
 
 fn policy(rules: Vec<Rule>, ignored: Option<&str>) -> Policy {
+    policy_of(rules, ignored, Vec::new())
+}
+
+fn policy_of(rules: Vec<Rule>, ignored: Option<&str>, people: Vec<Person>) -> Policy {
     let department = |name: &str| Department {
         name: name.into(),
         title: name.to_owned(),
@@ -81,7 +85,7 @@ fn policy(rules: Vec<Rule>, ignored: Option<&str>) -> Policy {
         rules,
         templates: Templates::default(),
         ignored: HashMap::from_iter(ignored),
-        people: Vec::new(),
+        people,
     })
 }
 
@@ -233,6 +237,89 @@ proptest! {
             prop_assert_eq!(matched, decided.map(|it| &it.rule.id).collect::<Vec<_>>());
             let undecided = decision.unknown.iter().filter(|it| mine(it.rule));
             prop_assert_eq!(unknown, undecided.map(|it| (&it.rule.id, &it.why)).collect::<Vec<_>>());
+        }
+    }
+}
+
+fn person(id: &str, department: &str, location: Option<&str>, seniority: Option<i64>) -> Person {
+    Person {
+        id: id.into(),
+        department: department.into(),
+        role: None,
+        seniority,
+        location: location.map(Arc::from),
+        interests: None,
+        languages: None,
+        medium: None,
+    }
+}
+
+#[test]
+fn a_person_hears_of_each_rule_that_matches_why_it_does_not_choose() {
+    let mut near = rule("near", "order.placed", Some("event.state == 'SP'"), &[0]);
+    near.audience = Some(Segment::parse("person.location == event.state").unwrap());
+    let mut senior = rule("senior", "order.placed", None, &[0]);
+    senior.audience = Some(Segment::parse("person.seniority > 3").unwrap());
+    let mut elsewhere = rule("elsewhere", "order.placed", Some("event.state == 'RJ'"), &[0]);
+    elsewhere.audience = Some(Segment::parse("true").unwrap());
+    let policy = policy_of(vec![near, senior, elsewhere], None, vec![person("p-1", "warehouse", Some("RJ"), None)]);
+    let event = event(Some("SP"), None);
+    let explanation = explain(&event, &policy, "warehouse").unwrap();
+    let choices = explanation.choices(&event, &policy, policy.people.get("p-1").unwrap());
+    let said: Vec<String> = choices
+        .iter()
+        .map(|choice| format!("{}: {}", choice.rule.id, choice.exclusion.as_ref().unwrap()))
+        .collect();
+    assert_eq!(
+        said,
+        ["near: `person.location == event.state` is not so", "senior: `person.seniority` is not given"]
+    );
+}
+
+/// What a rule asks of people; `None`: it chooses everybody.
+fn any_audience() -> impl Strategy<Value = Option<&'static str>> {
+    proptest::option::of(prop_oneof![
+        Just("person.location == event.state"),
+        Just("person.seniority > 3 || person.location == 'RJ'"),
+        Just("person.seniority > event.value"),
+        Just("!(person.location == 'SP') && person.department == 'warehouse'"),
+    ])
+}
+
+proptest! {
+    /// A person is in the audience of a decision exactly if the explanation has a rule that chooses that person.
+    #[test]
+    fn what_is_said_of_a_person_always_agrees_with_the_audience(
+        rules in proptest::collection::vec((any_rule(), any_audience()), 1..5),
+        people in proptest::collection::vec(
+            (0usize..2, proptest::option::of(prop_oneof![Just("SP"), Just("RJ")]), proptest::option::of(0i64..8)),
+            1..6,
+        ),
+        state in proptest::option::of(prop_oneof![Just("SP"), Just("RJ")]),
+        value in proptest::option::of(0i64..8),
+    ) {
+        let rules = rules.into_iter().enumerate().map(|(number, ((when, _, stop, to), audience))| {
+            let mut rule = rule(&format!("rule-{number}"), "order.placed", when.as_deref(), &to);
+            rule.stop = stop;
+            rule.audience = audience.map(|audience| Segment::parse(audience).unwrap());
+            rule
+        });
+        let people = people.into_iter().enumerate().map(|(number, (department, location, seniority))| {
+            person(&format!("p-{number}"), DEPARTMENTS[department], location, seniority)
+        });
+        let policy = policy_of(rules.collect(), None, people.collect());
+        let event = event(state, value);
+        let decision = decide(&event, &policy, Timestamp::UNIX_EPOCH);
+        let Verdict::Emitted(told) = &decision.verdict else { return Ok(()) };
+        for (position, department) in DEPARTMENTS.into_iter().enumerate() {
+            let explanation = explain(&event, &policy, department).unwrap();
+            let told = told.iter().find(|told| *told.department == *department);
+            for person in policy.people.of(position) {
+                let choices = explanation.choices(&event, &policy, person);
+                let chosen = choices.iter().any(|choice| choice.exclusion.is_none());
+                let audience = told.and_then(|told| told.audience.as_ref());
+                prop_assert_eq!(chosen, audience.is_some_and(|it| it.contains(&person.id)), "{:?}", person);
+            }
         }
     }
 }

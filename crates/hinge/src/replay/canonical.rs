@@ -14,15 +14,30 @@ pub(super) enum Equality {
     ButVersion,
 }
 
+/// A short form of a notification, equal for equal ones; compared only among those of one id, in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Short {
+    /// Everything but whom of the department it is for.
+    pub(super) text: u64,
+    audience: u64,
+}
+
 impl Equality {
-    /// A short form that is equal for equal notifications; compared only among those of one id, in this process.
-    pub(super) fn hash(self, notification: &mut NotificationRecord) -> u64 {
+    /// The short form, and the notification without what does not count.
+    pub(super) fn short(self, notification: &mut NotificationRecord) -> Short {
         if self == Self::ButVersion {
             notification.policy_version.clear();
         }
-        let mut hasher = DefaultHasher::new();
-        notification.hash(&mut hasher);
-        hasher.finish()
+        let hash = |it: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            it(&mut hasher);
+            hasher.finish()
+        };
+        let audience = notification.audience.take();
+        let text = hash(&|hasher| notification.hash(hasher));
+        let short = Short { text, audience: hash(&|hasher| audience.hash(hasher)) };
+        notification.audience = audience;
+        short
     }
 }
 
@@ -43,6 +58,11 @@ pub(super) fn differences(before: &NotificationRecord, after: &NotificationRecor
     compare("rules", rules(before), rules(after));
     compare("facts", names(before), names(after));
     compare("missing", missing(before), missing(after));
+    let people = |told: &NotificationRecord| match &told.audience {
+        None => "(nobody known)".to_owned(),
+        Some(audience) => format!("{} ({})", audience.size, audience.hash),
+    };
+    compare("people", people(before), people(after));
     compare("chain step", before.chain_step.clone(), after.chain_step.clone());
     compare("rank", before.rank.to_string(), after.rank.to_string());
     compare("history", before.history.to_string(), after.history.to_string());

@@ -6,9 +6,11 @@
 //! * [`recorded`]: what the log says became of its input;
 //! * [`rehearse`]: the input decided again, and compared;
 //! * [`canonical`]: when two notifications are the same;
+//! * [`people`]: who inside the departments is concerned;
 //! * [`report`]: what is said of it.
 
 mod canonical;
+mod people;
 mod recorded;
 mod rehearse;
 mod report;
@@ -32,6 +34,7 @@ use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
 use crate::versions::Stored;
 use canonical::Equality;
+use people::Shifts;
 use recorded::{Recorded, Stretch};
 use rehearse::{Rehearse, Under};
 use report::{Change, Report};
@@ -234,6 +237,7 @@ fn compare(
         within: &within,
         recorded,
         report: Report::new(question.examples),
+        shifts: Shifts::new(question.examples),
         versions: BTreeMap::new(),
         examples: None,
     };
@@ -241,7 +245,9 @@ fn compare(
         rehearse.partition(reader.as_mut(), place, *oldest)?;
     }
     rehearse.gone()?;
-    Ok(rehearse.report)
+    let mut report = rehearse.report;
+    report.people = rehearse.shifts.resolve(reader.as_mut())?;
+    Ok(report)
 }
 
 /// The topics that a router reads: the inputs, and those of other systems that the policy's sources read, or those of

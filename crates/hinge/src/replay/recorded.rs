@@ -2,24 +2,28 @@
 //! bodies.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use hinge_domain::{Identity, Policy};
-use hinge_router::{DEAD_LETTERS, DECISIONS};
-use hinge_schema::decode_notification;
+use hinge_router::{DEAD_LETTERS, DECISIONS, HELD};
+use hinge_schema::{Code, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::canonical::Equality;
+use super::canonical::{Equality, Short};
 use crate::tail::read_all;
+use crate::versions::is_topic_missing;
 
 /// Names that occur again and again, by number.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<Arc<str>>);
+pub(super) struct Names {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, Name>,
+}
 
 /// A name's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,15 +31,17 @@ pub(super) struct Name(u32);
 
 impl Names {
     pub(super) fn number(&mut self, name: &str) -> Name {
-        let position = self.0.iter().position(|known| **known == *name).unwrap_or_else(|| {
-            self.0.push(name.into());
-            self.0.len() - 1
-        });
-        Name(u32::try_from(position).unwrap_or(u32::MAX))
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let (name, number) = (Arc::from(name), Name(u32::try_from(self.names.len()).unwrap_or(u32::MAX)));
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        number
     }
 
     pub(super) fn name(&self, Name(number): Name) -> &Arc<str> {
-        &self.0[number as usize]
+        &self.names[number as usize]
     }
 }
 
@@ -49,6 +55,8 @@ pub(super) struct Ended {
     pub(super) version: Option<Name>,
     /// `emitted`, `ignored`, `unrouted` or `rejected (code)`.
     pub(super) ending: Name,
+    /// Whether no policy had a say in it: the record is held, or an operator discarded it.
+    pub(super) is_aside: bool,
 }
 
 /// A notification that a decision lists, and where it lies.
@@ -62,8 +70,18 @@ pub(super) struct Told {
     pub(super) in_scope: bool,
     /// Whether deciding again gave it too.
     pub(super) matched: bool,
-    /// Its short form, and where it lies in the department's topic; `None`: it is not there.
-    pub(super) found: Option<(u64, i32, Offset)>,
+    /// Whom of the department it is for, by the hash of the audience.
+    pub(super) audience: Option<Name>,
+    /// Where it lies in the department's topic; `None`: it is not there.
+    pub(super) found: Option<FoundAt>,
+}
+
+/// Where a notification lies in its department's topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundAt {
+    pub(super) short: Short,
+    pub(super) partition: i32,
+    pub(super) offset: Offset,
 }
 
 /// Everything that is compared with.
@@ -74,8 +92,8 @@ pub(super) struct Recorded {
     pub(super) ended: BTreeMap<TopicPartition, Vec<Ended>>,
     /// In the order of (id, recorded).
     pub(super) told: Vec<Told>,
-    /// Notifications that no decision lists: department, partition, offset.
-    pub(super) strangers: Vec<(Name, i32, Offset)>,
+    /// Notifications that no decision lists, by department.
+    pub(super) strangers: Vec<(Name, FoundAt)>,
     /// The instant of the newest event that was decided.
     pub(super) newest: Option<Timestamp>,
     /// Departments of whose topic nothing is gone yet.
@@ -113,6 +131,14 @@ struct NotificationPart<'a> {
     id: Cow<'a, str>,
     #[serde(borrow)]
     department: Cow<'a, str>,
+    #[serde(borrow, default)]
+    audience: Option<AudiencePart<'a>>,
+}
+
+#[derive(Deserialize)]
+struct AudiencePart<'a> {
+    #[serde(borrow)]
+    hash: Cow<'a, str>,
 }
 
 /// Which part of the log is compared.
@@ -138,6 +164,7 @@ impl Recorded {
             recorded.letter(record);
             Ok(true)
         })?;
+        recorded.held(reader)?;
         for ended in recorded.ended.values_mut() {
             ended.sort_by_key(|ended| ended.offset);
         }
@@ -153,14 +180,16 @@ impl Recorded {
             identity: Some(Identity::of(&decision.event.source, &decision.event.id)),
             version: Some(self.names.number(&decision.policy_version)),
             ending: self.names.number(ending),
+            is_aside: false,
         };
         let is_there = stretch.oldest.get(&place).is_some_and(|oldest| ended.offset >= *oldest);
         let in_scope = is_there && stretch.topics.iter().any(|topic| **topic == *place.topic);
         for told in &decision.notifications {
             let Ok(id) = told.id.parse() else { continue };
             let department = self.names.number(&told.department);
+            let audience = told.audience.as_ref().map(|audience| self.names.number(&audience.hash));
             let recorded = decision.recorded.as_millisecond();
-            self.told.push(Told { id, recorded, department, in_scope, matched: false, found: None });
+            self.told.push(Told { id, recorded, department, in_scope, audience, matched: false, found: None });
         }
         if in_scope {
             self.newest = self.newest.max(Some(decision.recorded));
@@ -175,9 +204,35 @@ impl Recorded {
         if let (Some((topic, partition)), Some(offset)) = (place(), offset) {
             let code = said("hinge-error-code").unwrap_or_default();
             let ending = self.names.number(&format!("rejected ({code})"));
-            let ended = Ended { offset: Offset(offset), identity: None, version: None, ending };
+            let is_aside = code == Code::Discarded.as_str();
+            let ended = Ended { offset: Offset(offset), identity: None, version: None, ending, is_aside };
             self.ended.entry(TopicPartition::new(topic, partition)).or_default().push(ended);
         }
+    }
+
+    /// Notes records that were held and did not come to an end of their own: they wait, or tell an event again.
+    fn held(&mut self, reader: &mut dyn Reader) -> Result<()> {
+        let mut held: HashMap<TopicPartition, HashSet<Offset>> = HashMap::new();
+        let read = read_all(reader, HELD, &mut |record| {
+            if let Some((place, offset)) = held_place(record) {
+                held.entry(place).or_default().insert(offset);
+            }
+            Ok(true)
+        });
+        match read {
+            Err(error) if is_topic_missing(&error) => {}
+            read => read?,
+        }
+        let ending = self.names.number("held");
+        for (place, mut offsets) in held {
+            let ended = self.ended.entry(place).or_default();
+            for ended in &*ended {
+                offsets.remove(&ended.offset);
+            }
+            let held = |offset| Ended { offset, identity: None, version: None, ending, is_aside: true };
+            ended.extend(offsets.into_iter().map(held));
+        }
+        Ok(())
     }
 
     /// Narrows what is compared to events that were recorded within a span.
@@ -207,9 +262,8 @@ impl Recorded {
             }
             read_all(reader.as_mut(), &topic.name, &mut |record| {
                 let strange = self.notification(record, equality);
-                if strange.is_some_and(|recorded| is_strange.is_some_and(|within| within(recorded))) {
-                    self.strangers.push((department, record.place.partition, record.offset));
-                }
+                let strange = strange.filter(|(at, _)| is_strange.is_some_and(|within| within(*at)));
+                self.strangers.extend(strange.map(|(_, found)| (department, found)));
                 Ok(true)
             })?;
         }
@@ -218,14 +272,14 @@ impl Recorded {
 
     /// Notes where a notification lies; gives when its event was recorded if no decision lists it. What is no
     /// notification at all was not written by a router.
-    fn notification(&mut self, record: &Record, equality: Equality) -> Option<Timestamp> {
+    fn notification(&mut self, record: &Record, equality: Equality) -> Option<(Timestamp, FoundAt)> {
         let mut read = decode_notification(record.value.as_deref().unwrap_or_default()).ok()?;
         let range = self.range(read.notification.id, read.recorded.as_millisecond());
-        let place = (record.place.partition, record.offset);
-        let hash = equality.hash(&mut read.notification);
+        let short = equality.short(&mut read.notification);
+        let found = FoundAt { short, partition: record.place.partition, offset: record.offset };
         match self.told[range].iter_mut().find(|told| told.found.is_none()) {
-            Some(told) => told.found = Some((hash, place.0, place.1)),
-            None => return Some(read.recorded),
+            Some(told) => told.found = Some(found),
+            None => return Some((read.recorded, found)),
         }
         None
     }
@@ -241,4 +295,15 @@ impl Recorded {
     pub(super) fn is_complete(&self, department: Name) -> bool {
         self.complete.contains(&department)
     }
+}
+
+/// Where a record of `hinge.held` lay before; ours are the last headers of their names.
+fn held_place(record: &Record) -> Option<(TopicPartition, Offset)> {
+    let said = |name: &str| {
+        let header = record.headers.iter().filter(|header| header.name == name).last()?;
+        std::str::from_utf8(header.value.as_deref()?).ok()
+    };
+    let partition = said("hinge-held-partition")?.parse().ok()?;
+    let offset = said("hinge-held-offset")?.parse().ok()?;
+    Some((TopicPartition::new(said("hinge-held-topic")?, partition), Offset(offset)))
 }

@@ -5,14 +5,15 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use anyhow::Result;
-use hinge_domain::{Identity, Meeting, Policy};
+use hinge_domain::{Audience, Identity, Meeting, Policy};
 use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, Rehearsal};
 use hinge_schema::{Catalogue, Code, NotificationRecord, Sources, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 
 use super::canonical::{Equality, differences};
-use super::recorded::{Ended, Name, Recorded, Told};
+use super::people::{Shift, Shifts};
+use super::recorded::{Ended, FoundAt, Name, Recorded, Told};
 use super::report::{Change, Example, Report};
 use crate::settings::Settings;
 use crate::tail::{read_one, read_partition};
@@ -39,6 +40,7 @@ pub(super) struct Rehearse<'a> {
     pub(super) within: &'a dyn Fn(Timestamp) -> bool,
     pub(super) recorded: Recorded,
     pub(super) report: Report,
+    pub(super) shifts: Shifts,
     pub(super) versions: BTreeMap<Name, Version>,
     /// Reads the notifications that examples need.
     pub(super) examples: Option<Box<dyn Reader>>,
@@ -123,6 +125,11 @@ impl Rehearse<'_> {
             let (_, sources) = self.version(version)?;
             partition.rehearsal.with_sources(sources.clone());
             partition.read_by = Some(version);
+        }
+        if then.iter().any(|ended| ended.is_aside) {
+            // Never met, unless it was let out, and then it has an end of its own.
+            self.report.aside += u64::from(logged(record).is_none_or(self.within));
+            return Ok(());
         }
         match partition.rehearsal.read(record) {
             Ok(readings) if readings.is_empty() => {
@@ -238,10 +245,10 @@ impl Rehearse<'_> {
         let (decider, _) = self.version(version)?;
         let rehearsed = decider.decide(case.record, case.reading);
         self.ended(case.then, &ending(rehearsed.outcome));
-        for (_, value) in &rehearsed.notifications {
+        for ((_, value), audience) in rehearsed.notifications.iter().zip(&rehearsed.audiences) {
             // What was encoded a moment ago can be read; if not, it would show as gone.
             if let Ok(read) = decode_notification(value) {
-                self.told(read.notification, read.recorded)?;
+                self.told(read.notification, read.recorded, audience.as_ref())?;
             }
         }
         Ok(())
@@ -261,30 +268,43 @@ impl Rehearse<'_> {
     }
 
     /// A notification that deciding again gives: is it there?
-    fn told(&mut self, mut now: NotificationRecord, recorded: Timestamp) -> Result<()> {
+    fn told(
+        &mut self,
+        mut now: NotificationRecord,
+        recorded: Timestamp,
+        audience: Option<&Arc<Audience>>,
+    ) -> Result<()> {
         let equality = self.equality();
-        let hash = equality.hash(&mut now);
+        let short = equality.short(&mut now);
         let range = self.recorded.range(now.id, recorded.as_millisecond());
         let open = |told: &Told| told.in_scope && !told.matched;
         let candidates = &self.recorded.told[range.clone()];
-        let same = candidates.iter().position(|told| open(told) && told.found.is_some_and(|it| it.0 == hash));
+        let same = candidates.iter().position(|told| open(told) && told.found.is_some_and(|it| it.short == short));
         let position =
             same.or_else(|| candidates.iter().position(open)).map(|position| range.start + position);
         let Some(position) = position else {
             self.report.count(&now.department, Change::Added);
             self.report.example(&now.department, Change::Added, || Example::of(&now, rules(&now)));
+            let department: Arc<str> = now.department.as_str().into();
+            let shift = Shift { department: &department, then: None, now: audience, otherwise: false };
+            self.shifts.note(&shift, || Some(Example::of(&now, rules(&now))));
             return Ok(());
         };
         self.recorded.told[position].matched = true;
         let told = self.recorded.told[position];
         match told.found {
-            Some((found, ..)) if found == hash => self.report.same(&now.department),
-            Some((_, partition, offset)) => {
+            Some(found) if found.short == short => self.report.same(&now.department),
+            Some(found) => {
                 self.report.count(&now.department, Change::Changed);
+                let then = told.audience.map(|hash| self.recorded.names.name(hash));
+                let otherwise = found.short.text != short.text;
+                let department = self.recorded.names.name(told.department);
+                let shift = Shift { department, then, now: audience, otherwise };
+                self.shifts.note(&shift, || Some(Example::of(&now, rules(&now))));
                 if self.report.wants(&now.department, Change::Changed) {
-                    let before = self.stored(&now.department, partition, offset)?;
+                    let before = self.stored(&now.department, found)?;
                     let differences = before.map_or_else(Vec::new, |mut before| {
-                        equality.hash(&mut before);
+                        equality.short(&mut before);
                         differences(&before, &now)
                     });
                     self.report.example(&now.department, Change::Changed, || Example::of(&now, differences));
@@ -312,40 +332,37 @@ impl Rehearse<'_> {
         let listed: Vec<_> =
             self.recorded.told.iter().filter(|told| told.in_scope && !told.matched).copied().collect();
         for told in listed {
-            let place = told.found.map(|(_, partition, offset)| (partition, offset));
-            self.one_gone(told.department, place)?;
+            self.one_gone(told.department, told.found, told.audience)?;
         }
-        for (department, partition, offset) in std::mem::take(&mut self.recorded.strangers) {
-            self.one_gone(department, Some((partition, offset)))?;
+        for (department, found) in std::mem::take(&mut self.recorded.strangers) {
+            self.one_gone(department, Some(found), None)?;
         }
         Ok(())
     }
 
-    fn one_gone(&mut self, department: Name, place: Option<(i32, Offset)>) -> Result<()> {
+    fn one_gone(&mut self, department: Name, found: Option<FoundAt>, audience: Option<Name>) -> Result<()> {
         let department = Arc::clone(self.recorded.names.name(department));
         self.report.count(&department, Change::Gone);
-        let Some((partition, offset)) = place.filter(|_| self.report.wants(&department, Change::Gone)) else {
-            return Ok(());
-        };
-        if let Some(before) = self.stored(&department, partition, offset)? {
-            self.report.example(&department, Change::Gone, || Example::of(&before, rules(&before)));
+        let found = found.filter(|_| self.report.wants(&department, Change::Gone));
+        let before = found.map(|found| self.stored(&department, found)).transpose()?.flatten();
+        let example = before.map(|before| Example::of(&before, rules(&before)));
+        if let Some(example) = &example {
+            self.report.example(&department, Change::Gone, || example.clone());
         }
+        let then = audience.map(|hash| self.recorded.names.name(hash));
+        let shift = Shift { department: &department, then, now: None, otherwise: false };
+        self.shifts.note(&shift, || example);
         Ok(())
     }
 
     /// A notification as it lies in its department's topic.
-    fn stored(
-        &mut self,
-        department: &str,
-        partition: i32,
-        offset: Offset,
-    ) -> Result<Option<NotificationRecord>> {
+    fn stored(&mut self, department: &str, found: FoundAt) -> Result<Option<NotificationRecord>> {
         let reader = match &mut self.examples {
             Some(reader) => reader,
             none => none.insert(self.log.reader()?),
         };
-        let place = TopicPartition::new(Policy::topic_of(department), partition);
-        let record = read_one(reader.as_mut(), &place, offset)?;
+        let place = TopicPartition::new(Policy::topic_of(department), found.partition);
+        let record = read_one(reader.as_mut(), &place, found.offset)?;
         let value = record.and_then(|record| record.value);
         Ok(value.and_then(|value| decode_notification(&value).ok()).map(|read| read.notification))
     }

@@ -10,6 +10,7 @@ use hinge_schema::NotificationRecord;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use super::people::PeopleReport;
 use crate::summary;
 
 /// How a notification differs.
@@ -82,7 +83,12 @@ impl Example {
         }
     }
 
-    fn json(&self) -> Json {
+    /// The event in short.
+    pub(super) fn event(&self) -> String {
+        format!("{} about {}", self.event_type, self.subject)
+    }
+
+    pub(super) fn json(&self) -> Json {
         json!({
             "id": self.id,
             "event": {"id": self.event_id, "source": self.source, "type": self.event_type, "subject": self.subject},
@@ -104,6 +110,10 @@ pub(super) struct Report {
     pub(super) waiting: u64,
     /// Notifications whose text is gone from the department's topic.
     pub(super) unread: u64,
+    /// Records that are held, or that an operator discarded.
+    pub(super) aside: u64,
+    /// What differs for people.
+    pub(super) people: PeopleReport,
     /// How many events each version decided.
     pub(super) versions: BTreeMap<Arc<str>, u64>,
     /// When the newest event of the stretch was recorded.
@@ -190,6 +200,7 @@ impl Report {
             "repetitions": self.repetitions,
             "not_decided": self.waiting,
             "not_readable": self.unread,
+            "held_or_discarded": self.aside,
             "versions": self.versions.iter().map(|(version, count)| (version.to_string(), json!(count))).collect::<serde_json::Map<_, _>>(),
             "same": sum.same,
             "added": sum.added,
@@ -197,6 +208,7 @@ impl Report {
             "changed": sum.changed,
             "endings": endings.collect::<Vec<_>>(),
             "departments": departments.collect::<serde_json::Map<_, _>>(),
+            "people": self.people.json(),
         })
     }
 
@@ -211,6 +223,7 @@ impl Report {
         for (count, what) in [
             (self.repetitions, "told an event again, as they did then"),
             (self.waiting, "not decided by any router (not yet, or before it began), and not compared"),
+            (self.aside, "held, or discarded by an operator, and not compared"),
             (self.unread, "notifications are gone from their topic, so only that they were told is compared"),
         ] {
             if count > 0 {
@@ -260,6 +273,7 @@ impl Report {
                 }
             }
         }
+        self.people.write(out)?;
         if !self.endings.is_empty() {
             writeln!(out, "\nEvents that end otherwise:")?;
         }

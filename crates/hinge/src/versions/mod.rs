@@ -178,7 +178,8 @@ fn told(version: &str, fault: &Fault) -> Coded {
     }
 }
 
-fn is_topic_missing(error: &anyhow::Error) -> bool {
+/// Whether a log that an older release made has no such topic yet.
+pub(crate) fn is_topic_missing(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         matches!(cause.downcast_ref::<hinge_stream::Error>(), Some(hinge_stream::Error::TopicMissing { .. }))
     })

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hinge_domain::{Answer, Considered, Explanation, Part, Seen, Shortfall};
+use hinge_domain::{Answer, Audience, Choice, Considered, Explanation, Part, Person, Seen, Shortfall};
 use serde_json::{Map, Value as Json, json};
 
 /// The longest value that is shown, in characters.
@@ -97,7 +97,49 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// Tells why a notification was for a person, or was not.
+pub(super) fn person(
+    (person, choices): (&Person, &[Choice<'_>]),
+    department: &str,
+    audience: Option<&Audience>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let id = &person.id;
+    if *person.department != *department {
+        writeln!(out, "{id} belongs to {}, so what {department} is told is not for {id}.", person.department)?;
+        return Ok(());
+    }
+    let Some(audience) = audience else { return Ok(()) };
+    let size = audience.size();
+    if audience.contains(id) {
+        let rules = choices.iter().filter(|choice| choice.exclusion.is_none());
+        let rules: Vec<String> = rules.map(|choice| format!("`{}`", choice.rule.id)).collect();
+        writeln!(out, "It was for {id}, who is among {size} people of {department}: {}.", rules.join(", "))?;
+        return Ok(());
+    }
+    writeln!(out, "It was for {size} people of {department}, and not for {id}:")?;
+    for Choice { rule, exclusion } in choices {
+        if let Some(exclusion) = exclusion {
+            writeln!(out, "  `{}` does not choose {id}, because {exclusion}.", rule.id)?;
+        }
+    }
+    Ok(())
+}
+
 /// The same for programs.
+pub(super) fn person_json(person: &Person, choices: &[Choice<'_>]) -> Json {
+    let rules = choices.iter().map(|Choice { rule, exclusion }| {
+        json!({"rule": rule.id.as_ref(), "excluded": exclusion.as_ref().map(ToString::to_string)})
+    });
+    json!({
+        "id": person.id.as_ref(),
+        "department": person.department.as_ref(),
+        "chosen": choices.iter().any(|choice| choice.exclusion.is_none()),
+        "rules": rules.collect::<Vec<_>>(),
+    })
+}
+
+/// Rule by rule, for programs.
 pub(super) fn rules_json(explanation: &Explanation<'_>) -> Json {
     explanation.rules.iter().map(rule_json).collect()
 }

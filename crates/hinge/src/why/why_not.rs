@@ -33,6 +33,10 @@ pub(crate) struct WhyNotArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) department: String,
 
+    /// Somebody of that department for whom it was not
+    #[arg(long, value_name = "PERSON-ID")]
+    pub(crate) person: Option<String>,
+
     /// The event's source, where several use the same id
     #[arg(long, value_name = "SOURCE")]
     pub(crate) source: Option<String>,
@@ -57,7 +61,8 @@ pub(crate) fn why_not(
     let Some(decision) = found.decisions.last() else { return rejected(&found, args, format, out) };
     let again = trail.repetitions(decision, &[])?;
     let beside = &found.letters;
-    let answer = Answered { decision, department: &args.department, again: &again, beside };
+    let department = &args.department;
+    let answer = Answered { decision, department, person: args.person.as_deref(), again: &again, beside };
     answer.repetition(parse_place(&args.id), format, out)?;
     if decision.text("outcome") == "filtered" {
         return answer.ignored(format, out);
@@ -67,6 +72,10 @@ pub(crate) fn why_not(
     trail.sources = sources;
     if !policy.departments.iter().any(|known| *known.name == *args.department) {
         return answer.no_department(&policy, &stored, &trail.catalogue, (format, out));
+    }
+    if let Some(person) = args.person.as_ref().filter(|person| policy.people.get(person).is_none()) {
+        let message = format!("the policy version `{}`, which decided, knows no person `{person}`", policy.version);
+        return Err(Coded::new("person-unknown", 2, message).into());
     }
     match trail.event_of(decision)? {
         Some(reading) => answer.proven(&policy, &reading, format, out),
@@ -111,6 +120,7 @@ fn rejected(found: &Found, args: &WhyNotArgs, format: Format, out: &mut dyn Writ
 struct Answered<'a> {
     decision: &'a Decision,
     department: &'a str,
+    person: Option<&'a str>,
     again: &'a [Place],
     /// Records of the same identity that were rejected: they tell something else, and the first is in force.
     beside: &'a [Letter],
@@ -182,18 +192,28 @@ impl Answered<'_> {
         let event = reading.event();
         let Some(explanation) = explain(event, policy, self.department) else { return Ok(()) };
         let again = decide(event, policy, reading.recorded());
-        let told_again: Vec<&str> = match &again.verdict {
-            Verdict::Emitted(told) => told.iter().map(|it| it.department.as_ref()).collect(),
-            Verdict::Ignored(_) | Verdict::Unrouted => Vec::new(),
+        let notifications = match &again.verdict {
+            Verdict::Emitted(told) => told.as_slice(),
+            Verdict::Ignored(_) | Verdict::Unrouted => &[],
         };
+        let told_again: Vec<&str> = notifications.iter().map(|it| it.department.as_ref()).collect();
+        let told = notifications.iter().find(|it| *it.department == *self.department);
+        let audience = told.and_then(|told| told.audience.as_deref());
+        let audience_then = self.own().and_then(|own| own["audience"]["hash"].as_str());
         let is_proven = told_again == self.decision.told()
-            && explanation.is_told() == self.decision.told().contains(&self.department);
+            && explanation.is_told() == self.decision.told().contains(&self.department)
+            && audience.map(|it| it.hash().as_ref()) == audience_then;
+        let person = self.person.and_then(|id| policy.people.get(id));
+        let choices = person.map(|person| (person, explanation.choices(event, policy, person)));
         if format == Format::Json {
             return self.json(&json!({"rules": proof::rules_json(&explanation), "proven": is_proven}), out);
         }
         words::head(self.decision, out)?;
         if !self.told(out)? {
             proof::rules(&explanation, (self.department, event.event_type()), out)?;
+        }
+        if let Some((person, choices)) = &choices {
+            proof::person((person, choices), self.department, audience, out)?;
         }
         self.others(out)?;
         if is_proven {
@@ -235,10 +255,15 @@ impl Answered<'_> {
         self.beside.iter().try_for_each(|letter| words::letter(letter, out))
     }
 
+    /// The department's own notification, as the decision lists it.
+    fn own(&self) -> Option<&Json> {
+        self.decision.notifications().find(|it| it["department"] == self.department)
+    }
+
     /// Says whether the department was told, and who was.
     fn told(&self, out: &mut dyn Write) -> Result<bool> {
         let told = self.decision.told();
-        let own = self.decision.notifications().find(|it| it["department"] == self.department);
+        let own = self.own();
         match own {
             Some(own) => {
                 writeln!(out, "It was told:")?;
