@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hinge_domain::Stream;
-use hinge_router::{DEAD_LETTERS, DECISIONS, UNROUTED, input_topic};
+use hinge_router::{AUDIENCES, DEAD_LETTERS, DECISIONS, UNROUTED, input_topic};
 use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
 use hinge_stream::{Error, Log, Reader, Record};
 use serde_json::Value as Json;
@@ -47,6 +47,8 @@ impl Told {
         read_all(reader.as_mut(), DECISIONS, &mut |record| told.decision(&record))?;
         read_all(reader.as_mut(), DEAD_LETTERS, &mut |record| told.letter(&record))?;
         read_all(reader.as_mut(), UNROUTED, &mut |_| told.unrouted += 1)?;
+        let mut kept = BTreeSet::new();
+        read_all(reader.as_mut(), AUDIENCES, &mut |record| kept.extend(record.key))?;
         let mut ids = BTreeSet::new();
         for topic in log.topics()?.list()? {
             if let Some(department) = topic.name.strip_prefix("hinge.notifications.") {
@@ -54,6 +56,11 @@ impl Told {
                 read_all(reader.as_mut(), &topic.name, each)?;
             }
         }
+        let audiences = told.notifications.values().flatten().filter_map(|it| it.audience.as_ref());
+        let lost = audiences.filter(|audience| !kept.contains(audience.hash.as_bytes()));
+        let lost: BTreeSet<String> =
+            lost.map(|audience| format!("the audience {} is not kept", audience.hash)).collect();
+        told.faults.extend(lost);
         Ok(told)
     }
 

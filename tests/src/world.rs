@@ -15,7 +15,9 @@ use hinge_router::{
 use hinge_schema::{Catalogue, NotificationRecord, Sources, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
-use hinge_stream::{Log, Offset, Outgoing, Record, SessionOptions, StartAt, TopicPartition, TopicSpec};
+use hinge_stream::{
+    Log, Offset, Outgoing, Record, Session, SessionOptions, StartAt, TopicPartition, TopicSpec,
+};
 use prometheus::Registry;
 use tempfile::TempDir;
 
@@ -192,6 +194,14 @@ impl World {
 
     /// Starts a router, lets it handle everything there is, and ends it.
     pub fn drain(&self) -> Summary {
+        self.drain_through(|session| session).0
+    }
+
+    /// The same with something between the router and its seat at the log; gives its metrics, too.
+    pub fn drain_through(
+        &self,
+        between: impl FnOnce(Box<dyn Session>) -> Box<dyn Session>,
+    ) -> (Summary, Registry) {
         let registry = Registry::new();
         let mut topics = vec![self.input.clone()];
         topics.extend(self.sources.topics().into_iter().map(ToString::to_string));
@@ -208,7 +218,7 @@ impl World {
         settings.hold.topics.extend(self.holds.then(|| self.input.clone()));
         settings.stops = self.stops;
         let router = Router::new(Parts {
-            session: self.log.session(&options).expect("the group has a free seat"),
+            session: between(self.log.session(&options).expect("the group has a free seat")),
             reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
@@ -219,7 +229,7 @@ impl World {
         });
         let summary = router.run().expect("the router ends well");
         assert_eq!(summary.records(), counted(&registry), "the metric counts what was committed");
-        summary
+        (summary, registry)
     }
 
     /// What the departments were told, in the order of each topic.

@@ -9,6 +9,7 @@
 //!    *unknown*, and a rule that reads it does not match.
 //! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
 //!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//!    Inside a department an [`Audience`] says whom it is for: the [`People`] whom the rules' [`Segment`]s choose.
 //!    [`explain`] tells of one department why it is not among them.
 //! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
 //!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
@@ -19,6 +20,7 @@
 //! Not here: bytes and formats (`hinge-schema`), files of a policy (`hinge-policy`), logs and transactions
 //! (`hinge-stream`), and the loop that joins them (`hinge-router`). Time is an argument.
 
+mod audience;
 mod decide;
 mod event;
 mod explain;
@@ -34,6 +36,7 @@ mod stamp;
 mod template;
 mod value;
 
+pub use audience::{Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot};
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};

@@ -69,6 +69,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
     let Loaded { name, policy, tests, .. } = loaded;
     let warnings = Problems(loaded.warnings);
     let (departments, rules) = (policy.departments.len(), policy.rules.len());
+    let people = policy.people.len();
     match format {
         Format::Json => {
             for warning in &warnings.0 {
@@ -78,7 +79,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
             writeln!(
                 out,
                 "{}",
-                json!({"name": name, "version": version, "departments": departments, "rules": rules, "tests": tests})
+                json!({"name": name, "version": version, "departments": departments, "people": people, "rules": rules, "tests": tests})
             )?;
         }
         Format::Text => {
@@ -91,7 +92,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
             let version = &policy.version;
             writeln!(
                 out,
-                "{name}: {departments} departments, {rules} rules, {tests} rule tests passed, version {version}: {verdict}"
+                "{name}: {departments} departments, {people} people, {rules} rules, {tests} rule tests passed, version {version}: {verdict}"
             )?;
         }
     }

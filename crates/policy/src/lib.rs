@@ -3,6 +3,7 @@
 //! ```text
 //! policy.yaml        name, catalogue version, event types of which nobody wants to be told
 //! departments.yaml   who can be told, in which format
+//! people.yaml, *.csv who works in the departments; may be missing
 //! chain.yaml         the steps of the chain and their event types
 //! routes/*.yaml      who is told what, when
 //! templates/*.md     the words
@@ -16,6 +17,7 @@
 //! (`reachability`), the whole against the catalogue (`coverage`), and at last by its own tests (`rule_tests`). Deciding is the business of `hinge-domain`; publishing and running a
 //! policy that of the services.
 
+mod audience;
 mod chain;
 mod conditions;
 mod coverage;
@@ -28,6 +30,7 @@ mod load;
 mod manifest;
 mod mapping;
 mod names;
+mod people;
 mod place;
 mod reachability;
 mod routes;

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use hinge_domain::{Parts, Policy};
+use hinge_domain::{Department, Parts, Policy};
 use hinge_schema::{Catalogue, Sources};
 
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
 use crate::rule_tests::Tested;
-use crate::{chain, coverage, departments, manifest, reachability, routes, rule_tests, sources, templates};
+use crate::{
+    chain, coverage, departments, manifest, people, reachability, routes, rule_tests, sources, templates,
+};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -64,7 +66,16 @@ fn check(
         read("departments.yaml").and_then(|file| departments::departments(&mut file.page(&mut problems)));
     let chain = read("chain.yaml").and_then(|file| chain::chain(&mut file.page(&mut problems), catalogue));
     let templates = templates::templates(&directory, &mut problems);
-    let known = Known { catalogue, departments: departments.as_deref(), templates: &templates };
+    let before = problems.len();
+    let people = departments.as_deref().map(|it| people::people(&directory, it, &mut problems));
+    let people = people.unwrap_or_default();
+    // Of people who could not be read nobody is missed a second time.
+    let unread = problems.len() > before;
+    let works_in = |it: &Department| people.iter().any(|person| person.department == it.name);
+    let staffed: Vec<bool> =
+        departments.iter().flatten().map(|department| unread || works_in(department)).collect();
+    let known =
+        Known { catalogue, departments: departments.as_deref(), templates: &templates, staffed: &staffed };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {
@@ -84,6 +95,7 @@ fn check(
         rules,
         templates,
         ignored: manifest.ignored_types(),
+        people,
     });
     coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
     let mut count = 0;

@@ -12,6 +12,8 @@
 //! only then. What is decided is the domain's business ([`hinge_domain::decide`]), what bytes mean the
 //! schema crate's, how records travel the stream crate's; here they meet.
 
+mod audience_metrics;
+mod audiences;
 mod clock;
 mod dead_letter;
 mod decision_record;
@@ -59,7 +61,7 @@ pub use pulse::Pulse;
 pub use rehearsal::{Decider, Reading, Rehearsal, Rehearsed};
 pub use stops::{Stop, StopLimits, StopReason};
 pub use topics::{
-    DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
+    AUDIENCES, DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
 };
 
 use decode::{Decoder, Envelope, Said};
@@ -216,6 +218,9 @@ impl Router {
         self.resumes_read_until = operator::interventions_end(self.reader.as_mut())?;
         self.stops.take_up(positions.keys());
         self.metrics.held(&self.holding.by_topic());
+        if !self.policy.people.is_empty() {
+            self.outputs.published.read_back(self.reader.as_mut(), &self.pulse)?;
+        }
         let recollection = Recollection { decoder: &self.decoder, apart: &apart, pulse: &self.pulse };
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
@@ -243,6 +248,7 @@ impl Router {
         self.memories.clear();
         self.holding.let_go();
         self.stops.take_up([].iter());
+        self.outputs.published.forget();
         self.tally = Tally::default();
         self.reached.clear();
         self.waiting_since = None;
@@ -259,7 +265,10 @@ impl Router {
             let Some(outcome) = self.one(record, polled)? else { continue };
             self.tally.count(&record.place.topic, outcome);
             self.stops.count(record, outcome);
-            self.reached.insert(record.place.clone(), record.offset.next());
+            match self.reached.get_mut(&record.place) {
+                Some(reached) => *reached = record.offset.next(),
+                None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
+            }
         }
         if self.open || self.stops.any() {
             self.commit()
@@ -392,6 +401,7 @@ impl Router {
                 if self.holding.keep() {
                     self.metrics.held(&self.holding.by_topic());
                 }
+                self.metrics.audiences_published(self.outputs.published.keep());
                 self.metrics.publish(&tally, clock::wall());
                 self.summary.add(&tally);
                 self.stand_still()?;
@@ -401,6 +411,7 @@ impl Router {
                 self.memories.values_mut().for_each(Memory::forget);
                 self.holding.forget();
                 self.stops.forget();
+                self.outputs.published.forget();
                 self.metrics.rolled_back();
                 tracing::warn!(
                     in_a_row = self.rollbacks,

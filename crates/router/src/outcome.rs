@@ -136,6 +136,8 @@ pub(crate) struct Tally {
     pub(crate) unrendered: u64,
     /// Held records that met their end, by its name.
     pub(crate) released: BTreeMap<&'static str, u64>,
+    /// Notifications, by department, whose audience chose nobody.
+    pub(crate) for_nobody: BTreeMap<Arc<str>, u64>,
     /// By source.
     pub(crate) sources: BTreeMap<Arc<str>, Mapped>,
 }
@@ -182,6 +184,11 @@ impl Tally {
         }
         self.unrendered += decision.unrendered.len() as u64;
         let Verdict::Emitted(notifications) = &decision.verdict else { return };
+        for notification in notifications {
+            if notification.audience.as_ref().is_some_and(|audience| audience.size() == 0) {
+                *self.for_nobody.entry(Arc::clone(&notification.department)).or_default() += 1;
+            }
+        }
         let by_wall = match clock {
             Clock::Wall => decided,
             Clock::FollowsEvents => wall(),

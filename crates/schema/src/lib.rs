@@ -62,7 +62,8 @@ pub use notification::{
     NOTIFICATION_SOURCE, NOTIFICATION_TYPE, encode_notification, notification_headers, write_notification,
 };
 pub use notification_record::{
-    NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
+    NotificationAudience, NotificationEvent, NotificationReason, NotificationRecord, ReadNotification,
+    decode_notification,
 };
 pub use published::Compared;
 pub use rejection::{Code, Rejection};

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests; clippy knows that of test functions only")]
 
 mod allocations;
+mod audiences;
 mod bad_records;
 mod broker;
 mod by_hand;

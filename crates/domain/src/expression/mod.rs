@@ -7,6 +7,7 @@ mod check;
 mod convert;
 mod encodings;
 mod functions;
+mod logic;
 mod parts;
 mod syntax;
 
@@ -20,6 +21,7 @@ use cel::{Context, Env, ExecutionError, Program};
 use crate::Value;
 pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
 
+pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
@@ -135,9 +137,16 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
         match self.program.execute(&scope.context) {
             Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
-            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
-            Err(error) => Err(Unknown::Failed(functions::reason(&error))),
+            Err(error) => Err(unknown(&error)),
         }
+    }
+}
+
+/// Why there is no result.
+fn unknown(error: &ExecutionError) -> Unknown {
+    match error {
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        error => Unknown::Failed(functions::reason(error)),
     }
 }
 
