@@ -173,9 +173,9 @@ fn an_audience_reads_what_people_and_events_have() {
         let changed = text.replace("person.seniority >= 3", audience);
         fs::write(path, changed).unwrap();
         let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err().0;
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert_eq!(problems[0].line, line, "{problems:?}");
-        format!("{}: {} {}", problems[0].code, problems[0].message, problems[0].help)
+        assert!(problems.iter().all(|problem| problem.line == line), "{problems:?}");
+        let told = problems.iter().map(|it| format!("{}: {} {}\n", it.code, it.message, it.help));
+        told.collect::<Vec<_>>().concat()
     };
     for (audience, words) in [
         ("person.rôle == 'x'", "expression-invalid: "),
@@ -187,7 +187,7 @@ fn an_audience_reads_what_people_and_events_have() {
         ("loud(person.role)", "expression-invalid: there is no function `loud`"),
     ] {
         let told = told(audience, SOMEBODY);
-        assert!(told.starts_with(words), "{audience}: {told}");
+        assert!(told.lines().any(|line| line.starts_with(words)), "{audience}: {told}");
     }
     let nobody = "people:\n  - {id: w-1, department: warehouse}\n";
     let told = told("person.seniority >= 2", nobody);
