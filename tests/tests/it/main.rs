@@ -15,6 +15,7 @@ mod framing;
 mod held;
 mod house;
 mod kill;
+mod persons;
 mod readme;
 mod repetition;
 mod replay;

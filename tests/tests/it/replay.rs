@@ -405,3 +405,44 @@ fn a_replay_can_be_narrowed_to_topics_and_to_a_span_of_time() {
     played.ask(&["replay", "--start-at", "yesterday"]).refused(78, &["`yesterday` is no time"]);
     played.ask(&["replay", "--topic", "orders"]).refused(78, &["`orders` is no input topic", "order.events"]);
 }
+
+#[test]
+fn what_is_held_released_repaired_or_discarded_is_no_difference() {
+    let played = Played::fresh(Backend::Embedded).unwrap();
+    let write = |order_id: &str, event_type: &str, torn: bool| {
+        let event =
+            event_with(&Catalogue::builtin(), event_type, order_id, at("2026-03-02T09:00:00Z"), &json!({}));
+        let record = input(&Catalogue::builtin(), &event, Encoding::JsonBinary, Some(event.occurred));
+        let headers: Vec<(&str, &[u8])> =
+            record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let value = if torn { Some(&b"{"[..]) } else { record.value.as_deref() };
+        let key = Some(order_id.as_bytes());
+        played.append(&Outgoing {
+            topic: "order.events",
+            key,
+            value,
+            headers: &headers,
+            carried: None,
+            timestamp: None,
+        });
+    };
+    let decide = || {
+        let mut command = hinge(played.site.drain(played.policy.path()));
+        Running::start(command.env("HINGE_ROUTER__HOLD", "order.events")).ended().well();
+    };
+    for order_id in ["waits", "goes-on", "is-dropped"] {
+        write(order_id, "order.placed", true);
+        write(order_id, "order.confirmed", false);
+        write(order_id, "order.changed", false);
+    }
+    write("of-no-concern", "order.placed", false);
+    decide();
+    let found = played.is_untouched();
+    assert_eq!(found["held_or_discarded"], 6, "{found}");
+
+    played.ask(&["held", "release", "goes-on", "--by", "Erika"]).well();
+    played.ask(&["held", "discard", "is-dropped", "--reason", "a test", "--by", "Erika"]).well();
+    decide();
+    let found = played.is_untouched();
+    assert_eq!((&found["held_or_discarded"], &found["same"]), (&json!(4), &json!(3)), "{found}");
+}

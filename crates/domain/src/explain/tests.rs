@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Ask, Department, Facts, Field, Format, Parts as PolicyParts, Person, Priority, Segment, Shape, Stream, Templates, Verdict,
-    decide,
+    Ask, Department, Facts, Field, Format, Parts as PolicyParts, Person, Priority, Segment, Shape, Stream,
+    Templates, Verdict, decide,
 };
 
 const DEPARTMENTS: [&str; 2] = ["warehouse", "quality"];
@@ -262,7 +262,8 @@ fn a_person_hears_of_each_rule_that_matches_why_it_does_not_choose() {
     senior.audience = Some(Segment::parse("person.seniority > 3").unwrap());
     let mut elsewhere = rule("elsewhere", "order.placed", Some("event.state == 'RJ'"), &[0]);
     elsewhere.audience = Some(Segment::parse("true").unwrap());
-    let policy = policy_of(vec![near, senior, elsewhere], None, vec![person("p-1", "warehouse", Some("RJ"), None)]);
+    let policy =
+        policy_of(vec![near, senior, elsewhere], None, vec![person("p-1", "warehouse", Some("RJ"), None)]);
     let event = event(Some("SP"), None);
     let explanation = explain(&event, &policy, "warehouse").unwrap();
     let choices = explanation.choices(&event, &policy, policy.people.get("p-1").unwrap());

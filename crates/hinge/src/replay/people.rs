@@ -86,7 +86,9 @@ impl Shifts {
         }
         let mut report = PeopleReport::default();
         for (group, (count, examples)) in &self.groups {
-            let of = |hash: &Option<Arc<str>>| hash.as_ref().map_or(Some(&[][..]), |hash| people.get(hash).map(Vec::as_slice));
+            let of = |hash: &Option<Arc<str>>| {
+                hash.as_ref().map_or(Some(&[][..]), |hash| people.get(hash).map(Vec::as_slice))
+            };
             let (Some(then), Some(now)) = (of(&group.then), of(&group.now)) else {
                 report.unknown += count;
                 continue;
@@ -184,13 +186,20 @@ impl PeopleReport {
         for (department, people) in &self.departments {
             let sum = |of: fn(&PersonReport) -> u64| people.values().filter(|person| of(person) > 0).count();
             let (more, less, otherwise) = (sum(|it| it.more), sum(|it| it.less), sum(|it| it.otherwise));
-            writeln!(out, "\nPeople of {department}: {more} told more, {less} less, {otherwise} otherwise, such as")?;
+            writeln!(
+                out,
+                "\nPeople of {department}: {more} told more, {less} less, {otherwise} otherwise, such as"
+            )?;
             let mut named: Vec<_> = people.iter().collect();
             named.sort_by_key(|(_, person)| std::cmp::Reverse(person.sum()));
             for (id, person) in named.into_iter().take(NAMED) {
                 let PersonReport { more, less, otherwise, examples } = person;
                 let events: Vec<String> = examples.iter().map(Example::event).collect();
-                writeln!(out, "  {id}: {more} more, {less} less, {otherwise} otherwise ({})", events.join(", "))?;
+                writeln!(
+                    out,
+                    "  {id}: {more} more, {less} less, {otherwise} otherwise ({})",
+                    events.join(", ")
+                )?;
             }
         }
         if self.unknown > 0 {
@@ -209,7 +218,8 @@ impl PeopleReport {
             let people = people.iter().map(|(id, person)| {
                 let PersonReport { more, less, otherwise, examples } = person;
                 let examples: Vec<Json> = examples.iter().map(Example::json).collect();
-                let counts = json!({"more": more, "less": less, "otherwise": otherwise, "examples": examples});
+                let counts =
+                    json!({"more": more, "less": less, "otherwise": otherwise, "examples": examples});
                 (id.clone(), counts)
             });
             (department.clone(), Json::Object(people.collect()))

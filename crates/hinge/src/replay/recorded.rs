@@ -189,7 +189,15 @@ impl Recorded {
             let department = self.names.number(&told.department);
             let audience = told.audience.as_ref().map(|audience| self.names.number(&audience.hash));
             let recorded = decision.recorded.as_millisecond();
-            self.told.push(Told { id, recorded, department, in_scope, audience, matched: false, found: None });
+            self.told.push(Told {
+                id,
+                recorded,
+                department,
+                in_scope,
+                audience,
+                matched: false,
+                found: None,
+            });
         }
         if in_scope {
             self.newest = self.newest.max(Some(decision.recorded));

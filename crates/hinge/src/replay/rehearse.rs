@@ -279,7 +279,8 @@ impl Rehearse<'_> {
         let range = self.recorded.range(now.id, recorded.as_millisecond());
         let open = |told: &Told| told.in_scope && !told.matched;
         let candidates = &self.recorded.told[range.clone()];
-        let same = candidates.iter().position(|told| open(told) && told.found.is_some_and(|it| it.short == short));
+        let same =
+            candidates.iter().position(|told| open(told) && told.found.is_some_and(|it| it.short == short));
         let position =
             same.or_else(|| candidates.iter().position(open)).map(|position| range.start + position);
         let Some(position) = position else {

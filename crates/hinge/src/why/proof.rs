@@ -106,7 +106,11 @@ pub(super) fn person(
 ) -> Result<()> {
     let id = &person.id;
     if *person.department != *department {
-        writeln!(out, "{id} belongs to {}, so what {department} is told is not for {id}.", person.department)?;
+        writeln!(
+            out,
+            "{id} belongs to {}, so what {department} is told is not for {id}.",
+            person.department
+        )?;
         return Ok(());
     }
     let Some(audience) = audience else { return Ok(()) };

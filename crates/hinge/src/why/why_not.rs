@@ -74,7 +74,8 @@ pub(crate) fn why_not(
         return answer.no_department(&policy, &stored, &trail.catalogue, (format, out));
     }
     if let Some(person) = args.person.as_ref().filter(|person| policy.people.get(person).is_none()) {
-        let message = format!("the policy version `{}`, which decided, knows no person `{person}`", policy.version);
+        let message =
+            format!("the policy version `{}`, which decided, knows no person `{person}`", policy.version);
         return Err(Coded::new("person-unknown", 2, message).into());
     }
     match trail.event_of(decision)? {
