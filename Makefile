@@ -13,7 +13,7 @@ ARGS ?=
 # dependency is checked once and built once; only `bench` builds with full optimisation.
 TESTED := $(if $(ARGS),$(ARGS),--workspace)
 
-.PHONY: help setup check fmt lint test bench torture demo run deny build-setup
+.PHONY: help setup check fmt lint test bench torture fuzz demo run deny build-setup
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,10 +43,17 @@ test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 bench: build-setup ## The router's speed on this machine, beside a bare copy of its records; needs no Kafka
 	cargo bench --locked -p hinge-tests --bench router $(ARGS)
 
-torture: build-setup ## Kills the real program over real files: ARGS="kill --backend embedded --mapping FILE .."
+torture: build-setup ## A minute of each fuzz target; with ARGS="kill --backend embedded --mapping FILE .." kills the real program over real files
+ifeq ($(strip $(ARGS)),)
+	@tests/fuzz/run 60 || [ $$? = 3 ]
+else
 	@deploy/setup.sh tests
 	cargo build --locked -p hinge
 	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
+endif
+
+fuzz: build-setup ## Fuzzes decoding, policies, conditions and rows, on a nightly compiler: ARGS="SECONDS TARGET .." (60, all)
+	@tests/fuzz/run $(ARGS)
 
 demo: build-setup ## Shows the product at work; needs neither Kafka nor Java
 	cargo run --locked -p hinge -- demo $(ARGS)

@@ -77,6 +77,7 @@ tests() {
     packages "the tests on a real Kafka" "${missing[@]}"
   fi
   tests/kafka/install
+  tests/corpus/independent/install
 }
 
 if [ "$#" = 0 ]; then

@@ -2,6 +2,7 @@
 //!
 //! * [`invented`]: events of a shop that does not exist;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
+//! * [`measured`] and [`no_log`]: orders, rules and a log that keeps nothing, to measure the router alone;
 //! * [`parts`]: what happens where such a part is not to be had;
 //! * [`program`]: the real `hinge`, started, watched, signalled and killed;
 //! * [`site`]: a log of a test's own, on either backend;
@@ -15,6 +16,8 @@
 pub mod invented;
 pub mod kafka;
 pub mod killing;
+pub mod measured;
+pub mod no_log;
 pub mod parts;
 pub mod program;
 pub mod shop;

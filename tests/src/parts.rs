@@ -10,7 +10,11 @@ use std::io::Write as _;
 /// Panics when `CI` is `true`: there, a part that is missing is a fault of the set-up.
 pub fn missing(part: &str, why: &str) {
     assert!(!in_ci(), "{part} is missing, and in CI it must not be: {why}");
+    skipped(part, why);
+}
 
+/// Tells in one line that the current test is skipped, and why: for a part that CI too may go without.
+pub fn skipped(part: &str, why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     // Not `eprintln!`, which the test harness swallows when the test passes. Where standard error is

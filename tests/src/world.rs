@@ -139,6 +139,12 @@ impl World {
         &self.input
     }
 
+    /// What this world speaks, from now on.
+    pub fn with_catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
+        self
+    }
+
     /// The catalogue that this world speaks.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue

@@ -110,16 +110,16 @@ impl Event {
     /// What makes two events with one identity tell the same: type, time, subject, correlation id
     /// and facts, brought up to the newest schema.
     pub fn content(&self) -> Content {
-        let mut hash = Sha256::new();
+        let mut hash = Gathered::default();
         for part in [self.event_type(), self.subject.as_str(), self.correlation_id.as_str()] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
         }
-        hash.update(self.occurred.as_nanosecond().to_le_bytes());
+        hash.update(&self.occurred.as_nanosecond().to_le_bytes());
         for value in &self.facts.values {
             hash_value(value, &mut hash);
         }
-        Content(first_16_bytes(hash))
+        Content(first_16_bytes(hash.finish()))
     }
 }
 
@@ -162,11 +162,47 @@ fn first_16_bytes(hash: Sha256) -> [u8; 16] {
     bytes
 }
 
+/// Small pieces on their way into a hash: gathered first, because each handing over costs as much as some
+/// thirty bytes of hashing.
+struct Gathered {
+    hash: Sha256,
+    bytes: [u8; 512],
+    used: usize,
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self { hash: Sha256::new(), bytes: [0; 512], used: 0 }
+    }
+}
+
+impl Gathered {
+    fn update(&mut self, piece: &[u8]) {
+        if let Some(free) = self.bytes.get_mut(self.used..self.used + piece.len()) {
+            free.copy_from_slice(piece);
+            self.used += piece.len();
+            return;
+        }
+        self.hash.update(&self.bytes[..self.used]);
+        self.used = 0;
+        if piece.len() < self.bytes.len() {
+            self.update(piece);
+        } else {
+            self.hash.update(piece);
+        }
+    }
+
+    fn finish(mut self) -> Sha256 {
+        self.hash.update(&self.bytes[..self.used]);
+        self.hash
+    }
+}
+
 /// Feeds a value with its kind and length, so that no two different values look alike.
-fn hash_value(value: &Value, hash: &mut Sha256) {
+fn hash_value(value: &Value, hash: &mut Gathered) {
     let mut tagged = |tag: u8, bytes: &[u8]| {
-        hash.update([tag]);
-        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(&[tag]);
+        hash.update(&(bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     };
     match value {

@@ -9,6 +9,7 @@
 //!    *unknown*, and a rule that reads it does not match.
 //! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
 //!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//!    [`explain`] tells of one department why it is not among them.
 //! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
 //!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
 //!    told about an order is the later one, in whatever order they arrive.
@@ -20,20 +21,27 @@
 
 mod decide;
 mod event;
+mod explain;
 mod expression;
 mod mapping;
+mod nearest;
 mod notification;
 mod policy;
 mod repetition;
 mod shape;
+mod sight;
 mod stamp;
 mod template;
 mod value;
 
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
-pub use expression::{Expression, Read, Scope, SyntaxError, Unknown};
+pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
+pub use expression::{
+    Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
+};
 pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
+pub use nearest::nearest;
 pub use notification::{
     About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,
 };

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
+use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 use crate::{Content, Value};
@@ -151,14 +152,42 @@ static NAMESPACE: LazyLock<Uuid> =
 ///
 /// The three parts are joined by a line feed, which no CloudEvents attribute and no department's name contains.
 pub fn notification_id(source: &str, id: &str, department: &str) -> Uuid {
-    let mut name = Vec::with_capacity(source.len() + id.len() + department.len() + 2);
-    for (position, part) in [source, id, department].into_iter().enumerate() {
-        if position > 0 {
-            name.push(b'\n');
+    NotificationIds::about(source, id).of(department)
+}
+
+/// The ids of what is told about one event: what they have in common is hashed once.
+pub(crate) struct NotificationIds(Sha1);
+
+impl NotificationIds {
+    pub(crate) fn about(source: &str, id: &str) -> Self {
+        let mut hash = Sha1::new();
+        for part in [NAMESPACE.as_bytes(), source.as_bytes(), b"\n", id.as_bytes(), b"\n"] {
+            hash.update(part);
         }
-        name.extend_from_slice(part.as_bytes());
+        Self(hash)
     }
-    Uuid::new_v5(&NAMESPACE, &name)
+
+    /// The UUID of version 5 in the namespace of notification ids (RFC 9562).
+    pub(crate) fn of(&self, department: &str) -> Uuid {
+        let hash: [u8; 20] = self.0.clone().chain_update(department).finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        uuid::Builder::from_sha1_bytes(bytes).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_is_the_uuid_of_its_three_parts(source in ".{0,70}", id in ".{0,70}", department in ".{0,70}") {
+            let expected = Uuid::new_v5(&NAMESPACE, format!("{source}\n{id}\n{department}").as_bytes());
+            prop_assert_eq!(notification_id(&source, &id, &department), expected);
+        }
+    }
 }
 
 /// The id of a correction of the notification `first`: what a department is told when an operator has decided

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::decide::Routes;
 use crate::{Ask, Expression, Priority, Templates};
 
 /// How a department wants its notifications written.
@@ -84,36 +85,6 @@ pub struct Policy {
     steps: HashMap<Arc<str>, usize>,
 }
 
-/// The rules that look at one event type.
-#[derive(Debug, Default)]
-struct Routes {
-    rules: Vec<usize>,
-    reads: Reads,
-}
-
-/// What conditions read of an event.
-#[derive(Debug, Default)]
-pub(crate) struct Reads {
-    /// These attributes and facts.
-    pub(crate) names: Vec<Arc<str>>,
-    /// All of them, because a condition takes the event as a whole.
-    pub(crate) whole: bool,
-}
-
-impl Routes {
-    fn add(&mut self, position: usize, rule: &Rule) {
-        self.rules.push(position);
-        let reads = rule.when.iter().flat_map(Expression::reads).filter(|read| read.variable == "event");
-        for read in reads {
-            if read.field.is_empty() {
-                self.reads.whole = true;
-            } else if !self.reads.names.iter().any(|name| **name == *read.field) {
-                self.reads.names.push(read.field.as_str().into());
-            }
-        }
-    }
-}
-
 /// The parts of a policy.
 #[derive(Debug)]
 pub struct Parts {
@@ -134,12 +105,16 @@ pub struct Parts {
 impl Policy {
     /// A policy of these parts, indexed for deciding.
     pub fn new(parts: Parts) -> Self {
-        let mut routes: HashMap<Arc<str>, Routes> = HashMap::new();
+        let mut routes: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
         for (position, rule) in parts.rules.iter().enumerate() {
             for event_type in &rule.event_types {
-                routes.entry(Arc::clone(event_type)).or_default().add(position, rule);
+                routes.entry(Arc::clone(event_type)).or_default().push(position);
             }
         }
+        let routes = routes
+            .into_iter()
+            .map(|(event_type, positions)| (event_type, Routes::new(positions, &parts.rules)))
+            .collect();
         let steps = parts.chain.iter().enumerate().flat_map(|(position, step)| {
             step.event_types.iter().map(move |event_type| (Arc::clone(event_type), position))
         });
@@ -157,14 +132,13 @@ impl Policy {
 
     /// The rules that look at an event type, in order.
     pub fn rules_for(&self, event_type: &str) -> impl Iterator<Item = &Rule> {
-        let positions = self.routes.get(event_type).into_iter().flat_map(|routes| &routes.rules);
+        let positions = self.routes.get(event_type).into_iter().flat_map(Routes::rules);
         positions.map(|position| &self.rules[*position])
     }
 
-    /// What the conditions for an event type read.
-    pub(crate) fn reads_of(&self, event_type: &str) -> &Reads {
-        static NOTHING: Reads = Reads { names: Vec::new(), whole: false };
-        self.routes.get(event_type).map_or(&NOTHING, |routes| &routes.reads)
+    /// The rules that look at an event type, prepared for matching.
+    pub(crate) fn routes_of(&self, event_type: &str) -> Option<&Routes> {
+        self.routes.get(event_type)
     }
 
     /// The chain step of an event type and its rank, from 1.

@@ -7,7 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::held::HeldArgs;
 use crate::ingest::IngestArgs;
 use crate::letters::LettersArgs;
+use crate::policies::InitArgs;
+use crate::replay::{PlanArgs, ReplayArgs};
 use crate::resume::ResumeArgs;
+use crate::schemas::SchemasAction;
+use crate::why::{WhyArgs, WhyNotArgs};
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
 /// it, and measures how long the telling takes.
@@ -69,11 +73,9 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a commented policy to start from
-    Init {
-        /// The directory, which must not hold a policy yet
-        dir: PathBuf,
-    },
-    /// Check a policy: everything that is wrong at once, with file, line and what to do (exit code 2)
+    Init(InitArgs),
+    /// Check a policy and run its rule tests: everything that is wrong at once, with file, line and what to do
+    /// (exit code 2; warnings alone 0)
     Check(PolicyArgs),
     /// Run the services: events in, notifications out
     Run(RunArgs),
@@ -89,13 +91,14 @@ pub(crate) enum Command {
     },
     /// Read a topic: notifications, decisions, dead letters or events, decoded
     Tail(TailArgs),
-    /// Tell why somebody was told, or why nobody was, about an event
-    Why {
-        #[command(flatten)]
-        log: LogArgs,
-        /// A notification's id or an event's id
-        id: String,
-    },
+    /// Tell why somebody was told, or why nobody was: about a notification, an event, a record or an order
+    Why(WhyArgs),
+    /// Tell why a department was not told of an event, rule by rule, with proof
+    WhyNot(WhyNotArgs),
+    /// Decide the recorded input again and compare with what was told (exit code 0: nothing differs, 1: something does)
+    Replay(ReplayArgs),
+    /// Show on recorded history who would be told more, less or otherwise under a new policy, before it runs
+    Plan(PlanArgs),
     /// Look at records that were rejected; replay them, repaired or as they came, or discard them
     DeadLetters(LettersArgs),
     /// Look at the records that wait behind a rejected one of their key; release or discard them
@@ -106,6 +109,11 @@ pub(crate) enum Command {
     Topics {
         #[command(subcommand)]
         action: TopicsAction,
+    },
+    /// List the event types, print their schemas, or check whether a schema of yours fits
+    Schemas {
+        #[command(subcommand)]
+        action: SchemasAction,
     },
     /// Watch Hinge work: an invented shop and three weeks of its orders, on this machine, without any server
     Demo(DemoArgs),

@@ -8,8 +8,8 @@ use hinge_policy::Problems;
 /// The exit codes, as `hinge explain exit-codes` and the README show them.
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
-    (1, "failed; the message says why"),
-    (2, "wrong usage, or a policy or mapping with errors"),
+    (1, "failed; the message says why. `hinge replay`: something differs"),
+    (2, "wrong usage, or a policy, mapping or schema with errors"),
     (65, "drained, but for partitions that stopped because too much was rejected or held"),
     (69, "the log cannot be reached now; trying again later may help"),
     (70, "something that Hinge cannot classify; a restart goes on where the last commit was"),
@@ -37,12 +37,18 @@ impl Coded {
         "admin-port-taken",
         "code-unknown",
         "demo-folder-taken",
+        "department-unknown",
+        "event-ambiguous",
         "input-broken-off",
         "not-found",
         "partition-stopped",
+        "policy-version-missing",
+        "policy-version-unreadable",
         "repair-refused",
+        "schema-unusable",
         "settings-invalid",
         "starter-exists",
+        "type-unknown",
         "worker-stuck",
     ];
 
@@ -68,11 +74,25 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(exit)
 }
 
+/// Tells the operator about what hardly means what was meant, on standard error.
+pub(crate) fn warn(warnings: &Problems) {
+    let _ = writeln!(std::io::stderr(), "{warnings}\n");
+}
+
+/// How much was found: `2 errors and 1 warning`.
+pub(crate) fn counted(problems: &Problems) -> String {
+    let count = |number: usize, what: &str| {
+        (number > 0).then(|| format!("{number} {what}{}", if number == 1 { "" } else { "s" }))
+    };
+    let (errors, warnings) = problems.counts();
+    let counts: Vec<String> =
+        [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+    counts.join(" and ")
+}
+
 fn told(error: &anyhow::Error) -> (String, u8) {
     if let Some(problems) = error.downcast_ref::<Problems>() {
-        let count = problems.0.len();
-        let found = if count == 1 { "problem" } else { "problems" };
-        return (format!("{problems}\n\n{count} {found} found; nothing was done"), 2);
+        return (format!("{problems}\n\n{}; nothing was done", counted(problems)), 2);
     }
     match code_of(error) {
         (Some(code), exit) => {

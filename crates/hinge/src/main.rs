@@ -3,6 +3,7 @@
 mod admin;
 mod by;
 mod cli;
+mod confluent;
 mod demo;
 mod exit;
 mod explain;
@@ -11,13 +12,16 @@ mod ingest;
 mod letters;
 mod opening;
 mod policies;
+mod replay;
 mod resume;
 mod run;
+mod schemas;
 mod settings;
 mod summary;
 mod tail;
 mod telemetry;
 mod topics;
+mod versions;
 mod watch;
 mod why;
 
@@ -57,7 +61,7 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     }
     telemetry::start_logging(&settings.log)?;
     match cli.command {
-        Command::Init { dir } => policies::init(&dir, out)?,
+        Command::Init(args) => policies::init(&args, out)?,
         Command::Check(policy) => return policies::check(&policy, format, out),
         Command::Run(args) => run::run(&args, settings, format, out)?,
         Command::Ingest { log, policy, ingest } => {
@@ -66,16 +70,25 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
         }
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
-            tail::tail(&args, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+            let catalogue = confluent::catalogue(&settings)?;
+            let opened = opening::open_log(&settings, IfMissing::Refuse)?;
+            tail::tail(&args, (&opened, &catalogue), format, out)?;
         }
-        Command::Why { log, id } => {
-            opening::apply_log_args(&mut settings, &log);
-            why::why(&id, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        Command::Why(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
         }
+        Command::WhyNot(args) => {
+            opening::apply_log_args(&mut settings, &args.log);
+            why::why_not(&args, &settings, &opening::open_log(&settings, IfMissing::Refuse)?, format, out)?;
+        }
+        Command::Replay(args) => return replay::replay(&args, settings, format, out),
+        Command::Plan(args) => return replay::plan(&args, settings, format, out),
         Command::DeadLetters(args) => letters::letters(&args, settings, format, out)?,
         Command::Held(args) => held::held(&args, settings, format, out)?,
         Command::Resume(args) => resume::resume(&args, settings, out)?,
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
+        Command::Schemas { action } => return schemas::schemas(&action, format, out),
         Command::Demo(args) => demo::demo(&args, &settings, out)?,
         Command::Explain { code } => explain::explain(&code, out)?,
     }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::cli::LogArgs;
 use crate::settings::Settings;
+use crate::versions;
 
 /// Which log was opened.
 pub(crate) struct Opened {
@@ -74,12 +75,19 @@ pub(crate) fn input_topics(settings: &Settings) -> Vec<TopicSpec> {
     settings.input_topics().into_iter().map(spec).collect()
 }
 
+/// Hinge's own topics under a policy.
+pub(crate) fn own_topics(settings: &Settings, policy: &Policy) -> Vec<TopicSpec> {
+    let mut specs = output_topics(policy, settings.stream.replication);
+    specs.push(versions::topic(settings.stream.replication));
+    specs
+}
+
 /// Creates the topics of the embedded log, which belongs to this folder alone. On Kafka `hinge topics
 /// apply` does that, once, by somebody who may.
 pub(crate) fn prepare_embedded(opened: &Opened, settings: &Settings, policy: &Policy) -> Result<()> {
     prepare_embedded_inputs(opened, settings)?;
     if opened.embedded {
-        let specs = output_topics(policy, settings.stream.replication);
+        let specs = own_topics(settings, policy);
         opened.log.topics()?.create(&specs).context("the topics of the embedded log cannot be created")?;
     }
     Ok(())

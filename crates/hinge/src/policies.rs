@@ -1,27 +1,42 @@
 //! `hinge init` and `hinge check`: a policy to start from, and whether it holds.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use hinge_policy::{StarterError, write_starter};
+use clap::Args;
+use hinge_policy::{Diagnostic, Loaded, Problems, StarterError, write_schemas, write_starter};
 use hinge_schema::Catalogue;
 use serde_json::json;
 
 use crate::cli::{Format, PolicyArgs};
-use crate::exit::Coded;
+use crate::exit::{self, Coded};
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The directory, which must not hold a policy yet
+    dir: PathBuf,
+
+    /// Write only the schemas by which editors check and complete the files, also where a policy is
+    #[arg(long)]
+    schemas: bool,
+}
 
 /// Writes the starter policy.
-pub(crate) fn init(dir: &Path, out: &mut dyn Write) -> Result<()> {
-    let written = write_starter(dir).map_err(|error| match error {
+pub(crate) fn init(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
+    let dir = &args.dir;
+    let written = if args.schemas { write_schemas(dir) } else { write_starter(dir) };
+    let written = written.map_err(|error| match error {
         StarterError::Exists(_) => Coded::new("starter-exists", 1, error.to_string()).into(),
         StarterError::Io { .. } => anyhow::Error::from(error),
     })?;
     for path in written {
         writeln!(out, "wrote {}", path.display())?;
     }
-    writeln!(out, "\nnext: change it, then `hinge check --policy {}`", dir.display())?;
+    if !args.schemas {
+        writeln!(out, "\nnext: change it, then `hinge check --policy {}`", dir.display())?;
+    }
     Ok(())
 }
 
@@ -29,33 +44,61 @@ pub(crate) fn init(dir: &Path, out: &mut dyn Write) -> Result<()> {
 pub(crate) fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> Result<ExitCode> {
     match hinge_policy::load(&args.policy, &Catalogue::builtin()) {
         Ok(loaded) => {
-            let policy = &loaded.policy;
-            let (departments, rules) = (policy.departments.len(), policy.rules.len());
-            match format {
-                Format::Json => writeln!(
-                    out,
-                    "{}",
-                    json!({"name": loaded.name, "version": policy.version.as_ref(), "departments": departments, "rules": rules})
-                )?,
-                Format::Text => writeln!(
-                    out,
-                    "{}: {departments} departments, {rules} rules, version {}: nothing to object to",
-                    loaded.name, policy.version
-                )?,
-            }
+            well(loaded, format, out)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) if format == Format::Json => {
-            for problem in problems.0 {
-                writeln!(
-                    out,
-                    "{}",
-                    json!({"code": problem.code, "file": problem.file, "line": problem.line, "column": problem.column,
-                           "message": problem.message, "help": problem.help})
-                )?;
+            for problem in &problems.0 {
+                writeln!(out, "{}", in_json(problem))?;
             }
             Ok(ExitCode::from(2))
         }
         Err(problems) => Err(problems.into()),
     }
+}
+
+/// Says that a policy holds, and what hardly means what was meant.
+fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
+    let Loaded { name, policy, tests, .. } = loaded;
+    let warnings = Problems(loaded.warnings);
+    let (departments, rules) = (policy.departments.len(), policy.rules.len());
+    match format {
+        Format::Json => {
+            for warning in &warnings.0 {
+                writeln!(out, "{}", in_json(warning))?;
+            }
+            let version = policy.version.as_ref();
+            writeln!(
+                out,
+                "{}",
+                json!({"name": name, "version": version, "departments": departments, "rules": rules, "tests": tests})
+            )?;
+        }
+        Format::Text => {
+            let verdict = if warnings.0.is_empty() {
+                "nothing to object to".to_owned()
+            } else {
+                exit::warn(&warnings);
+                exit::counted(&warnings)
+            };
+            let version = &policy.version;
+            writeln!(
+                out,
+                "{name}: {departments} departments, {rules} rules, {tests} rule tests passed, version {version}: {verdict}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// A diagnostic for an editor: one object a line.
+fn in_json(it: &Diagnostic) -> serde_json::Value {
+    let mut object = json!({
+        "severity": it.severity.name(), "code": it.code, "file": it.file, "line": it.line, "column": it.column,
+        "end_line": it.end_line, "end_column": it.end_column, "message": it.message, "help": it.help,
+    });
+    if let Some(suggestion) = &it.suggestion {
+        object["suggestion"] = json!(suggestion);
+    }
+    object
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
-use hinge_schema::Catalogue;
 use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
@@ -14,16 +13,21 @@ use crate::cli::{Format, Role, RunArgs};
 use crate::exit::Coded;
 use crate::opening::IfMissing;
 use crate::settings::Settings;
+use crate::versions::{self, Version};
 use crate::watch::Watch;
-use crate::{opening, summary, telemetry};
+use crate::{confluent, opening, summary, telemetry};
 
 /// Runs the services until they end or are told to.
 pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &mut dyn Write) -> Result<()> {
     apply(args, &mut settings);
     let settings = settings.checked()?;
-    let catalogue = Catalogue::builtin();
+    let catalogue = confluent::catalogue(&settings)?;
     let loaded = opening::load_policy(&args.policy.policy, &catalogue)?;
     tracing::info!(policy = %loaded.name, policy_version = %loaded.policy.version, "policy loaded");
+    for warning in &loaded.warnings {
+        let (file, line, code) = (warning.file.display(), warning.line, warning.code);
+        tracing::warn!(%file, line, code, what = %warning.message, "the policy has a warning");
+    }
     tracing::info!(settings = %settings.in_force(), "settings in force");
     let registry = telemetry::registry(&loaded.policy.version)?;
     let metrics = Metrics::register(&registry, &loaded.policy, &settings.input_topics())?;
@@ -34,9 +38,11 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     opening::prepare_embedded(&opened, &settings, &loaded.policy)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
+    let (mut session, mut reader) = (opened.log.session(&session_options(&settings)?)?, opened.log.reader()?);
+    versions::store(&Version::of(&loaded), &catalogue, session.as_mut(), reader.as_mut())?;
     let router = Router::new(Parts {
-        session: opened.log.session(&session_options(&settings)?)?,
-        reader: opened.log.reader()?,
+        session,
+        reader,
         policy: Arc::new(loaded.policy),
         catalogue,
         settings: hinge_router::Settings {

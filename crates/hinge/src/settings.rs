@@ -22,6 +22,7 @@ pub(crate) const DEFAULTS: &str = include_str!("settings.toml");
 pub(crate) struct Settings {
     pub(crate) stream: StreamSettings,
     pub(crate) inputs: Inputs,
+    pub(crate) schemas: SchemasSettings,
     pub(crate) router: RouterSettings,
     pub(crate) admin: AdminSettings,
     pub(crate) log: LogSettings,
@@ -48,6 +49,13 @@ pub(crate) struct Inputs {
     pub(crate) order: String,
     pub(crate) delivery: String,
     pub(crate) service: String,
+}
+
+/// `[schemas]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemasSettings {
+    pub(crate) confluent: PathBuf,
 }
 
 /// `[router]`

@@ -18,7 +18,12 @@ const CHUNK: usize = 1000;
 const WAIT: Duration = Duration::from_millis(200);
 
 /// Writes the records of a topic, partition by partition up to the end, then as they come.
-pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn tail(
+    args: &TailArgs,
+    (opened, catalogue): (&Opened, &Catalogue),
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut left = args.count.unwrap_or(u64::MAX);
     let mut reader = opened.log.reader()?;
     let mut places: Vec<(TopicPartition, Offset)> =
@@ -26,7 +31,6 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
     if places.is_empty() {
         bail!("`{}` has no partitions", args.topic);
     }
-    let catalogue = Catalogue::builtin();
     let mut at_end = false;
     while !at_end || !args.until_end {
         at_end = true;
@@ -41,7 +45,7 @@ pub(crate) fn tail(args: &TailArgs, opened: &Opened, format: Format, out: &mut d
                 *next = last.offset.next();
                 at_end = false;
                 for record in &records {
-                    write_record(record, &catalogue, format, out)?;
+                    write_record(record, catalogue, format, out)?;
                     left -= 1;
                 }
                 out.flush()?;
@@ -171,22 +175,51 @@ pub(crate) fn read_all(
     each: &mut dyn FnMut(&Record) -> Result<bool>,
 ) -> Result<()> {
     for (place, first, _) in reader.bounds(topic)? {
-        let mut next = first;
-        loop {
-            let records = reader.read(&place, next, CHUNK, WAIT)?;
-            let Some(last) = records.last() else {
-                if reader.at_end(&place) {
-                    break;
-                }
-                continue;
-            };
-            next = last.offset.next();
-            for record in &records {
-                if !each(record)? {
-                    return Ok(());
-                }
-            }
+        if !read_partition(reader, (&place, first), each)? {
+            break;
         }
     }
     Ok(())
+}
+
+/// Everything in a partition from an offset to the end as it is now; `false` where `each` had enough before.
+pub(crate) fn read_partition(
+    reader: &mut dyn Reader,
+    (place, mut next): (&TopicPartition, Offset),
+    each: &mut dyn FnMut(&Record) -> Result<bool>,
+) -> Result<bool> {
+    let mut wait = Duration::ZERO;
+    loop {
+        let records = reader.read(place, next, CHUNK, wait)?;
+        for record in &records {
+            next = record.offset.next();
+            if !each(record)? {
+                return Ok(false);
+            }
+        }
+        if reader.at_end(place) {
+            return Ok(true);
+        }
+        // Only a log that cannot tell the end at once is waited for.
+        wait = WAIT;
+    }
+}
+
+/// The record at an offset, if it is still there.
+pub(crate) fn read_one(
+    reader: &mut dyn Reader,
+    place: &TopicPartition,
+    offset: Offset,
+) -> Result<Option<Record>> {
+    let bounds = reader.bounds(&place.topic)?;
+    let Some((_, _, end)) = bounds.into_iter().find(|(known, ..)| known == place) else { return Ok(None) };
+    if offset >= end {
+        return Ok(None);
+    }
+    loop {
+        let found = reader.read(place, offset, 1, WAIT)?.pop();
+        if found.is_some() || reader.at_end(place) {
+            return Ok(found.filter(|record| record.offset == offset));
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use hinge_router::output_topics;
 use hinge_schema::Catalogue;
 use hinge_stream::TopicSpec;
 use serde_json::json;
@@ -42,7 +41,7 @@ fn plan_or_apply(
     opening::apply_log_args(settings, &args.log);
     let loaded = opening::load_policy(&args.policy.policy, &Catalogue::builtin())?;
     let mut wanted = if args.inputs { opening::input_topics(settings) } else { Vec::new() };
-    wanted.extend(output_topics(&loaded.policy, settings.stream.replication));
+    wanted.extend(opening::own_topics(settings, &loaded.policy));
     let mut topics = opening::open_log(settings, IfMissing::Begin)?.log.topics()?;
     let present = topics.list()?;
     let is_there = |spec: &TopicSpec| present.iter().any(|topic| topic.name == spec.name);

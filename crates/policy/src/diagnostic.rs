@@ -4,24 +4,53 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_saphyr::{Location, Spanned};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+
+use crate::place::Place;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// It can, but hardly means what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// As it is written: `error`, `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
 
 /// One thing that is wrong in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
     /// Which kind of mistake, from [`Diagnostic::CODES`]; `hinge explain` knows it.
     pub code: &'static str,
     /// The file.
     pub file: PathBuf,
     /// The line, from 1; 0 when the file as a whole is meant.
     pub line: usize,
-    /// The column, from 1; 0 when the file as a whole is meant.
+    /// The column in characters, from 1; 0 when the file as a whole is meant.
     pub column: usize,
+    /// The line on which it ends.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub help: String,
-    /// The line of the file that is meant, if any.
+    /// What to write there instead, if it is known.
+    pub suggestion: Option<String>,
+    /// The lines of the file that are meant, if any.
     pub text: Option<Arc<str>>,
 }
 
@@ -31,35 +60,62 @@ impl Diagnostic {
         "file-unread",
         "file-unreadable",
         "yaml-invalid",
+        "key-unknown",
+        "key-missing",
+        "value-invalid",
         "name-invalid",
         "name-duplicate",
         "name-unknown",
         "expression-invalid",
         "fact-unknown",
+        "symbol-unknown",
+        "operands-invalid",
         "template-invalid",
         "event-type-unmentioned",
+        "event-type-newer",
         "catalogue-version",
         "policy-empty",
+        "rule-never-matches",
+        "rule-duplicate",
+        "test-invalid",
+        "test-failed",
         "mapping-invalid",
     ];
+
+    /// The byte range within [`Diagnostic::text`] that is meant.
+    fn underlined(&self, text: &str) -> std::ops::Range<usize> {
+        let offset = |line: usize, column: usize| {
+            let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+            let rest = text[start..].split('\n').next().unwrap_or_default();
+            start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+        };
+        let start = offset(0, self.column);
+        start..offset(self.end_line.saturating_sub(self.line), self.end_column).max(start)
+    }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
-        }
-        write!(f, ": {} [{}]", self.message, self.code)?;
-        if let Some(text) = &self.text {
-            write!(
-                f,
-                "\n  {:>4} | {text}\n       | {}^",
-                self.line,
-                " ".repeat(self.column.saturating_sub(1))
-            )?;
-        }
-        write!(f, "\n  help: {}", self.help)
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let path = self.file.display().to_string();
+        let title = level.primary_title(normalize_untrusted_str(&self.message)).id(self.code);
+        let help =
+            self.suggestion.as_ref().map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+        let help = Level::HELP.message(normalize_untrusted_str(&format!("{help}{}", self.help)));
+        let report = match &self.text {
+            Some(text) => {
+                let annotation = AnnotationKind::Primary.span(self.underlined(text));
+                let snippet =
+                    Snippet::source(text.as_ref()).path(path).line_start(self.line).annotation(annotation);
+                title.element(snippet).element(help)
+            }
+            None => title.element(Origin::path(path)).element(help),
+        };
+        // Wide enough that nothing of a usual line is cut off.
+        f.write_str(&Renderer::plain().term_width(200).render(&[report]))
     }
 }
 
@@ -67,11 +123,28 @@ impl fmt::Display for Diagnostic {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Diagnostic>);
 
+impl Problems {
+    /// What was found, in the order of files and lines; an error if any of it is one.
+    pub(crate) fn sorted(mut found: Vec<Diagnostic>) -> Self {
+        found.sort_by(|one, other| {
+            let place = |it: &Diagnostic| (it.file.clone(), it.line, it.column);
+            place(one).cmp(&place(other)).then(one.severity.cmp(&other.severity))
+        });
+        Self(found)
+    }
+
+    /// How many of them are errors, and how many warnings.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.0.iter().filter(|it| it.severity == Severity::Error).count();
+        (errors, self.0.len() - errors)
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, diagnostic) in self.0.iter().enumerate() {
             if position > 0 {
-                f.write_str("\n")?;
+                f.write_str("\n\n")?;
             }
             diagnostic.fmt(f)?;
         }
@@ -91,73 +164,82 @@ pub(crate) struct Page<'a> {
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
-/// A place in a file.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    line: usize,
-    column: usize,
-}
+/// What mostly lies behind what the YAML parser says.
+const YAML_HELP: &[(&str, &str)] = &[
+    ("placement of ':'", "close the `[` or `{` before this, or put a text that contains a colon into quotes"),
+    ("mapping values", "put a text that contains `: ` into quotes, or indent the line as the one above it"),
+    ("unknown anchor", "put a text that begins with `*` into quotes"),
+    ("expected ':'", "write a name, a colon, a space and a value"),
+    ("unclosed", "close it with the sign that began it: a quote, `]` or `}`"),
+    ("tabs", "indent with spaces"),
+    ("block mapping", "indent the line as the ones around it"),
+    ("block collection", "indent the line as the ones around it; the entries of a list begin with `- `"),
+];
 
-impl Place {
-    /// The file as a whole.
-    pub(crate) const FILE: Self = Self { line: 0, column: 0 };
-
-    /// Line and column, from 1.
-    pub(crate) fn at(line: usize, column: usize) -> Self {
-        Self { line, column }
-    }
-
-    /// This place moved by a place (from 1, 1) within a text that starts here.
-    pub(crate) fn within(self, line: usize, column: usize) -> Self {
-        if line <= 1 {
-            Self { line: self.line, column: self.column + column.saturating_sub(1) }
-        } else {
-            Self { line: self.line + line - 1, column }
-        }
-    }
-}
-
-impl From<Location> for Place {
-    fn from(location: Location) -> Self {
-        Self {
-            line: usize::try_from(location.line()).unwrap_or_default(),
-            column: usize::try_from(location.column()).unwrap_or_default(),
-        }
-    }
-}
-
-impl<T> From<&Spanned<T>> for Place {
-    fn from(spanned: &Spanned<T>) -> Self {
-        spanned.referenced.into()
-    }
-}
+/// The most lines of a file that a diagnostic shows.
+const MOST_LINES: usize = 12;
 
 impl Page<'_> {
-    /// Notes a problem.
-    pub(crate) fn note(&mut self, code: &'static str, place: impl Into<Place>, message: String, help: &str) {
+    /// Notes an error.
+    pub(crate) fn note(
+        &mut self,
+        code: &'static str,
+        place: impl Into<Place>,
+        message: String,
+        help: &str,
+    ) -> &mut Diagnostic {
         debug_assert!(Diagnostic::CODES.contains(&code), "`{code}` is not listed");
-        let Place { line, column } = place.into();
-        let text = line.checked_sub(1).and_then(|line| self.text.lines().nth(line)).map(Arc::from);
-        let file = self.path.to_owned();
-        self.problems.push(Diagnostic { code, file, line, column, message, help: help.to_owned(), text });
+        let place = place.into();
+        let ((line, column), (end_line, end_column)) = (place.start(), place.end(self.text));
+        let lines =
+            self.text.lines().skip(line.saturating_sub(1)).take((end_line + 1 - line).min(MOST_LINES));
+        let text = (line > 0 && line <= self.text.lines().count())
+            .then(|| lines.collect::<Vec<_>>().join("\n").into());
+        let at = self.problems.len();
+        self.problems.push(Diagnostic {
+            severity: Severity::Error,
+            code,
+            file: self.path.to_owned(),
+            line,
+            column,
+            end_line,
+            end_column,
+            message,
+            help: help.to_owned(),
+            suggestion: None,
+            text,
+        });
+        &mut self.problems[at]
     }
 
-    /// Reads the file as YAML; notes what is wrong with it and gives `None` if it cannot be read.
+    /// Notes a warning.
+    pub(crate) fn warn(
+        &mut self,
+        code: &'static str,
+        place: impl Into<Place>,
+        message: String,
+        help: &str,
+    ) -> &mut Diagnostic {
+        let noted = self.note(code, place, message, help);
+        noted.severity = Severity::Warning;
+        noted
+    }
+
+    /// Reads the file as YAML by serde; notes what is wrong with it and gives `None` if it cannot be read.
+    /// [`crate::form`] finds more than one mistake.
     pub(crate) fn yaml<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        match serde_saphyr::from_str(self.text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let place = error.location().map_or(Place::FILE, Place::from);
-                let message = error.without_snippet().to_string();
-                let message = message.lines().next().unwrap_or_default().to_owned();
-                self.note(
-                    "yaml-invalid",
-                    place,
-                    message,
-                    "correct the YAML here; `hinge init DIR` writes files to compare with",
-                );
-                None
-            }
-        }
+        serde_saphyr::from_str(self.text).map_err(|error| self.not_yaml(&error)).ok()
+    }
+
+    /// Notes why a text is not YAML.
+    pub(crate) fn not_yaml(&mut self, error: &serde_saphyr::Error) {
+        let place = error.location().map_or(Place::FILE, Place::from);
+        let message = error.without_snippet().to_string();
+        let message = message.lines().next().unwrap_or_default();
+        // The place is shown anyway.
+        let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);
+        let told = YAML_HELP.iter().find(|(words, _)| message.contains(words)).map(|(_, help)| *help);
+        let help = told.unwrap_or("correct the YAML here; `hinge init DIR` writes files to compare with");
+        self.note("yaml-invalid", place, message.to_owned(), help);
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::diagnostic::{Diagnostic, Page, Place};
+use crate::diagnostic::{Diagnostic, Page};
+use crate::place::Place;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -152,7 +153,7 @@ fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
                 let mut page = Page { path: &path, text: "", problems };
                 let help =
                     format!("name it `*.{ending}` and put it into `{folder}/` itself, or move it away");
-                page.note("file-unread", Place::FILE, "is not read".to_owned(), &help);
+                page.note("file-unread", Place::FILE, "the file is not read".to_owned(), &help);
             }
         }
     }
@@ -162,5 +163,5 @@ fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {
     let mut page = Page { path, text: "", problems };
     let help = "a policy directory has policy.yaml, departments.yaml, chain.yaml, routes/*.yaml and \
                 templates/*.md; `hinge init DIR` writes one to start from";
-    page.note("file-unreadable", Place::FILE, format!("cannot be read: {why}"), help);
+    page.note("file-unreadable", Place::FILE, format!("the file or folder cannot be read: {why}"), help);
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use hinge_domain::{Parts, Policy};
 use hinge_schema::Catalogue;
 
-use crate::diagnostic::{Diagnostic, Place, Problems};
+use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
-use crate::{manifest, routes, templates};
+use crate::rule_tests::Tested;
+use crate::{chain, coverage, departments, manifest, reachability, routes, rule_tests, templates};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct Loaded {
     pub name: String,
     /// The policy.
     pub policy: Policy,
+    /// What hardly means what was meant.
+    pub warnings: Vec<Diagnostic>,
+    /// How many tests of its rules were run; all of them pass.
+    pub tests: usize,
     /// The files that it was made of: what makes the same policy again, anywhere.
     pub files: Vec<PolicyFile>,
 }
@@ -28,81 +33,71 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     if !root.is_dir() {
         return Err(Problems(problems));
     }
-    check(root, directory, catalogue, problems)
+    check(root, directory, catalogue, (problems, Tests::Run))
 }
 
-/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them.
+/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them. Its
+/// rule tests are not run: they passed when it was kept, and it must stay readable.
 pub fn load_files(name: &Path, files: Vec<PolicyFile>, catalogue: &Catalogue) -> Result<Loaded, Problems> {
-    check(name, Directory::of(name, files), catalogue, Vec::new())
+    check(name, Directory::of(name, files), catalogue, (Vec::new(), Tests::Leave))
+}
+
+/// Whether the tests of the rules are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tests {
+    Run,
+    Leave,
 }
 
 fn check(
     root: &Path,
     directory: Directory,
     catalogue: &Catalogue,
-    mut problems: Vec<Diagnostic>,
+    (mut problems, run): (Vec<Diagnostic>, Tests),
 ) -> Result<Loaded, Problems> {
     let read = |name| directory.file(name);
     let manifest =
         read("policy.yaml").and_then(|file| manifest::manifest(&mut file.page(&mut problems), catalogue));
     let departments =
-        read("departments.yaml").and_then(|file| manifest::departments(&mut file.page(&mut problems)));
-    let chain = read("chain.yaml").and_then(|file| manifest::chain(&mut file.page(&mut problems), catalogue));
+        read("departments.yaml").and_then(|file| departments::departments(&mut file.page(&mut problems)));
+    let chain = read("chain.yaml").and_then(|file| chain::chain(&mut file.page(&mut problems), catalogue));
     let templates = templates::templates(&directory, &mut problems);
-    let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
-        return Err(Problems(problems));
-    };
-    let known = Known { catalogue, departments: &departments, templates: &templates };
+    let known = Known { catalogue, departments: departments.as_deref(), templates: &templates };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {
-        rules.extend(routes::routes(&mut file.page(&mut problems), &known, &mut ids));
+        rules.extend(routes::routes(&mut file.page(&mut problems), &known, &file.name, &mut ids));
     }
+    templates::check_facts(&directory, catalogue, (&templates, &rules), &mut problems);
+    reachability::warn(&directory, &rules, &mut problems);
+    let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
+        return Err(Problems::sorted(problems));
+    };
+    let (rules, tests): (Vec<_>, Vec<_>) = rules.into_iter().map(routes::Written::into_parts).unzip();
     let policy = Policy::new(Parts {
         version: directory.version(),
         departments,
         chain,
         rules,
         templates,
-        ignored: manifest.ignored,
+        ignored: manifest.ignored_types(),
     });
-    // A rule that could not be read would be missed here a second time.
-    if problems.is_empty() {
-        check_whole(root, &policy, catalogue, &mut problems);
+    coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
+    let mut count = 0;
+    if run == Tests::Run {
+        let tested = Tested { catalogue, policy: &policy, holds: !has_errors(&problems) };
+        count = rule_tests::run(&directory, &tested, &tests, &mut problems);
     }
-    if !problems.is_empty() {
-        return Err(Problems(problems));
+    let problems = Problems::sorted(problems);
+    if has_errors(&problems.0) {
+        return Err(problems);
     }
-    Ok(Loaded { name: manifest.name, policy, files: directory.into_files() })
+    let (name, warnings) = (manifest.name, problems.0);
+    Ok(Loaded { name, policy, warnings, tests: count, files: directory.into_files() })
 }
 
-/// What only the whole policy can get wrong: event types that nobody thought of.
-fn check_whole(root: &Path, policy: &Policy, catalogue: &Catalogue, problems: &mut Vec<Diagnostic>) {
-    let mut note = |file: &str, message: String, help: &str| {
-        let path = root.join(file);
-        let mut page = crate::diagnostic::Page { path: &path, text: "", problems };
-        page.note("event-type-unmentioned", Place::FILE, message, help);
-    };
-    for shape in catalogue.shapes() {
-        let event_type = shape.event_type.as_ref();
-        let routed = policy.rules_for(event_type).next().is_some();
-        let ignored = policy.ignored.contains_key(event_type);
-        if !routed && !ignored {
-            let message = format!("no rule looks at `{event_type}` and it is not ignored");
-            let help = format!(
-                "write a rule with `on: {event_type}`, or list it under `ignored:` with the reason why nobody \
-                 needs to be told"
-            );
-            note("policy.yaml", message, &help);
-        } else if routed && ignored {
-            let message = format!("`{event_type}` is ignored, but a rule looks at it");
-            note("policy.yaml", message, "remove it from `ignored:` or from the rule");
-        }
-        if routed && policy.step_of(event_type).is_none() {
-            let message = format!("`{event_type}` belongs to no step of the chain");
-            note("chain.yaml", message, "list it under the step at which it happens");
-        }
-    }
+fn has_errors(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 #[cfg(test)]

@@ -27,12 +27,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hinge_domain::{EventMapping, Expression, FactSource, Join, Mapping, ROW, Shape, SharedFact, ZONE};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, is_uri_reference};
 use jiff::tz::TimeZone;
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Page, Place, Problems};
-use crate::manifest::known_event_type;
+use crate::diagnostic::{Page, Problems};
+use crate::names::known_event_type;
+use crate::place::Place;
 use file::{Entries, EventEntry, JoinEntry, MappingFile};
 
 /// Reads and checks the mapping in the file `path`.
@@ -43,7 +44,7 @@ pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Probl
             let mut problems = Vec::new();
             let help = "give the path of a mapping in YAML that this user may read";
             let mut page = Page { path, text: "", problems: &mut problems };
-            page.note("file-unreadable", Place::FILE, format!("cannot be read: {error}"), help);
+            page.note("file-unreadable", Place::FILE, format!("the file cannot be read: {error}"), help);
             Err(Problems(problems))
         }
     }
@@ -149,8 +150,7 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, source: &Spanned<String>) {
-        let odd = |c: char| c.is_whitespace() || c.is_control();
-        if source.value.is_empty() || source.value.contains(odd) {
+        if source.value.is_empty() || !is_uri_reference(&source.value) {
             let message = format!("`{}` cannot be the source of events", source.value);
             let help =
                 "name the system that says so by a URI, such as `urn:example:shop`; it must never change";

@@ -1,175 +1,167 @@
 //! `routes/*.yaml`: the rules, checked against departments, templates and the facts of the event types.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
-use hinge_domain::{Ask, Department, Event, Expression, Priority, Rule, Templates};
+use hinge_domain::{Ask, Department, Priority, Rule, Shape, Templates, Type, TypeScope, nearest};
 use hinge_schema::Catalogue;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Page, Place};
-use crate::manifest::{known_event_type, valid_name};
+use crate::conditions::condition;
+use crate::diagnostic::Page;
+use crate::form::{self, Form, Holds, Key, or_unnamed};
+use crate::names::{known_event_type, valid_name};
+use crate::place::Place;
+use crate::rule_tests::{self, RuleTests};
+use crate::templates::facts_of;
+use crate::yaml::{Node, Yaml, whole};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoutesFile {
-    routes: Vec<RouteEntry>,
-}
+/// The form of a file of rules.
+pub(crate) const FORM: Form = Form {
+    what: "a file of rules",
+    doc: "Who is told what, when. All matching rules count.",
+    keys: &[Key::must(
+        "routes",
+        Holds::List(&Holds::Record(&RULE)),
+        "the rules; `routes: []` if there is none",
+    )],
+};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RouteEntry {
-    id: Spanned<String>,
-    owner: Spanned<String>,
-    on: Spanned<OneOrMany>,
-    when: Option<Spanned<String>>,
-    to: Spanned<OneOrMany>,
-    #[serde(default)]
-    kind: KindName,
-    #[serde(default)]
-    priority: PriorityName,
-    #[serde(default)]
-    requires: Vec<Spanned<String>>,
-    template: Option<Spanned<String>>,
-    because: Option<String>,
-    #[serde(default)]
-    stop: bool,
-}
+const RULE: Form = Form {
+    what: "a rule",
+    doc: "Which departments are told of which events, and what is asked of them.",
+    keys: &[
+        Key::must("id", Holds::Text, "its name, such as `order-to-pack`"),
+        Key::must("owner", Holds::Text, "who answers for the rule"),
+        Key::must("on", Holds::Texts, "the event types that it looks at, such as `order.placed`"),
+        Key::may("when", Holds::Text, "a CEL condition on the event, such as `event.value >= 500.0`"),
+        Key::must("to", Holds::Texts, "the departments that it tells, by their names in departments.yaml"),
+        Key::may("kind", Holds::OneOf(KINDS), "what it asks: know (unless said), do or answer"),
+        Key::may(
+            "priority",
+            Holds::OneOf(PRIORITIES),
+            "how much it hurries: low, normal (unless said), high or urgent",
+        ),
+        Key::may("requires", Holds::Texts, "the facts that they need; one that is missing is named"),
+        Key::may("template", Holds::Text, "the words: templates/<name>.md"),
+        Key::may("because", Holds::Text, "why, in your words"),
+        Key::may(
+            "stop",
+            Holds::Flag,
+            "whether no later rule is looked at once this one matches; false unless said",
+        ),
+        Key::may(
+            "tests",
+            Holds::List(&Holds::Record(&rule_tests::TEST)),
+            "events, and what the rule must do about them",
+        ),
+    ],
+};
 
-/// `operations` or `[operations, finance]`. (An untagged enum would lose the places in the file.)
-enum OneOrMany {
-    One(String),
-    Many(Vec<Spanned<String>>),
-}
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a list of names")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(OneOrMany::One(name.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
-                let mut many = Vec::new();
-                while let Some(name) = names.next_element()? {
-                    many.push(name);
-                }
-                Ok(OneOrMany::Many(many))
-            }
-        }
-
-        deserializer.deserialize_any(Names)
-    }
-}
-
-fn names(given: Spanned<OneOrMany>) -> Vec<Spanned<String>> {
-    match given.value {
-        OneOrMany::One(one) => vec![Spanned::new(one, given.referenced, given.defined)],
-        OneOrMany::Many(many) => many,
-    }
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum KindName {
-    #[default]
-    Know,
-    Do,
-    Answer,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-enum PriorityName {
-    Low,
-    #[default]
-    Normal,
-    High,
-    Urgent,
-}
+pub(crate) const KINDS: &[&str] = &["know", "do", "answer"];
+pub(crate) const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
 
 /// What rules may refer to.
 pub(crate) struct Known<'a> {
     pub(crate) catalogue: &'a Catalogue,
-    pub(crate) departments: &'a [Department],
+    /// `None`: departments.yaml could not be read, so that nothing can be said about their names.
+    pub(crate) departments: Option<&'a [Department]>,
     pub(crate) templates: &'a Templates,
 }
 
-/// Rule ids seen so far, with the file that has them.
+/// A rule, and how it was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) rule: Rule,
+    /// The file, by its name within the directory.
+    pub(crate) file: String,
+    pub(crate) id: Spanned<String>,
+    pub(crate) when: Option<Spanned<String>>,
+    /// What stands under `tests`.
+    pub(crate) tests: Option<Node>,
+}
+
+impl Written {
+    /// The rule, and its tests.
+    pub(crate) fn into_parts(self) -> (Rule, RuleTests) {
+        (self.rule, RuleTests { file: self.file, tests: self.tests })
+    }
+}
+
+/// Rule ids seen so far, with the place that has them.
 pub(crate) type Ids = HashMap<String, String>;
 
-pub(crate) fn routes(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids) -> Vec<Rule> {
-    let Some(file) = page.yaml::<RoutesFile>() else { return Vec::new() };
-    file.routes.into_iter().map(|entry| rule(page, known, ids, entry)).collect()
+pub(crate) fn routes(page: &mut Page<'_>, known: &Known<'_>, name: &str, ids: &mut Ids) -> Vec<Written> {
+    let Some(file) = form::read(page, &FORM) else { return Vec::new() };
+    let entries = file.get("routes").map(|list| list.value.items()).unwrap_or_default();
+    let rules = entries.iter().filter(|entry| matches!(entry.value, Yaml::Map(_)));
+    rules.map(|entry| written(page, known, entry, (name, ids))).collect()
 }
 
-fn rule(page: &mut Page<'_>, known: &Known<'_>, ids: &mut Ids, entry: RouteEntry) -> Rule {
-    valid_name(page, "rule", &entry.id);
-    if let Some(other) = ids.insert(entry.id.value.clone(), page.path.display().to_string()) {
-        let message = format!("the rule id `{}` is already used in {other}", entry.id.value);
-        page.note("name-duplicate", &entry.id, message, "give each rule an id of its own");
+fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&str, &mut Ids)) -> Written {
+    let fields = &entry.value;
+    let id = or_unnamed(fields.text_at("id"), entry);
+    valid_name(page, "rule", &id);
+    if id.value != "?"
+        && let Some(other) = ids.insert(id.value.clone(), format!("{file} on line {}", id.referenced.line()))
+    {
+        let message = format!("the rule id `{}` is already used in {other}", id.value);
+        page.note("name-duplicate", &id, message, "give each rule an id of its own");
     }
-    if entry.owner.value.trim().is_empty() {
-        let message = format!("the rule `{}` has no owner", entry.id.value);
-        page.note("policy-empty", &entry.owner, message, "say who answers for the rule");
+    let owner = or_unnamed(fields.text_at("owner"), entry);
+    if owner.value.trim().is_empty() {
+        let message = format!("the rule `{}` has no owner", id.value);
+        page.note("policy-empty", &owner, message, "say who answers for the rule");
     }
-    let event_types = event_types(page, known, names(entry.on), &entry.id);
-    let when = entry.when.and_then(|when| condition(page, known, &event_types, &when));
-    for fact in &entry.requires {
-        let lacking =
-            event_types.iter().find(|event_type| !has_fact(known.catalogue, event_type, &fact.value));
-        if let Some(event_type) = lacking {
-            let message = format!("`{event_type}` has no fact `{}`", fact.value);
-            let help = format!("its facts are {}", facts_of(known.catalogue, event_type));
-            page.note("fact-unknown", fact, message, &help);
-        }
+    let event_types = event_types(page, known, fields, &id);
+    let when = fields.text_at("when");
+    let requires = fields.texts_at("requires");
+    for fact in &requires {
+        required_fact(page, known.catalogue, &event_types, fact);
     }
-    if let Some(template) = &entry.template {
-        check_template(page, known, &event_types, template);
-    }
-    let to = departments(page, known, entry.to);
-    Rule {
-        id: entry.id.value.into(),
-        owner: entry.owner.value.into(),
-        to,
+    let template =
+        fields.text_at("template").filter(|template| known_template(page, known.templates, template));
+    let word = |key| fields.text_at(key).map(|word| word.value).unwrap_or_default();
+    let rule = Rule {
+        when: when.as_ref().and_then(|when| condition(page, when, &scopes(known.catalogue, &event_types))),
+        to: departments(page, known, fields),
+        id: id.value.as_str().into(),
+        owner: owner.value.into(),
         event_types,
-        when,
-        ask: match entry.kind {
-            KindName::Know => Ask::Know,
-            KindName::Do => Ask::Do,
-            KindName::Answer => Ask::Answer,
+        ask: match word("kind").as_str() {
+            "do" => Ask::Do,
+            "answer" => Ask::Answer,
+            _ => Ask::Know,
         },
-        priority: match entry.priority {
-            PriorityName::Low => Priority::Low,
-            PriorityName::Normal => Priority::Normal,
-            PriorityName::High => Priority::High,
-            PriorityName::Urgent => Priority::Urgent,
+        priority: match word("priority").as_str() {
+            "low" => Priority::Low,
+            "high" => Priority::High,
+            "urgent" => Priority::Urgent,
+            _ => Priority::Normal,
         },
-        requires: entry.requires.into_iter().map(|fact| fact.value.into()).collect(),
-        template: entry.template.map(|template| template.value.into()),
-        because: entry.because.map(Into::into),
-        stop: entry.stop,
-    }
+        requires: requires.into_iter().map(|fact| fact.value.into()).collect(),
+        template: template.map(|template| template.value.into()),
+        because: fields.text_at("because").map(|why| why.value.into()),
+        stop: fields.flag_at("stop").is_some_and(|stop| stop.value),
+    };
+    Written { rule, file: file.to_owned(), id, when, tests: fields.get("tests").cloned() }
 }
 
-fn event_types(
-    page: &mut Page<'_>,
-    known: &Known<'_>,
-    on: Vec<Spanned<String>>,
-    id: &Spanned<String>,
-) -> Vec<Arc<str>> {
-    if on.is_empty() {
+/// What the conditions of a rule may read, for each event type that it looks at.
+pub(crate) fn scopes(catalogue: &Catalogue, event_types: &[Arc<str>]) -> Vec<TypeScope> {
+    let shapes: Vec<&Shape> =
+        event_types.iter().filter_map(|name| catalogue.shape(name)).map(AsRef::as_ref).collect();
+    let scope = |shape: &&Shape| TypeScope::default().with("event", Type::of_event_among(shape, &shapes));
+    if shapes.is_empty() {
+        // The event types are wrong, which is noted; the rest of the condition can still be looked at.
+        return vec![TypeScope::default().with("event", Type::Any)];
+    }
+    shapes.iter().map(scope).collect()
+}
+
+fn event_types(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml, id: &Spanned<String>) -> Vec<Arc<str>> {
+    let on = fields.texts_at("on");
+    if on.is_empty() && fields.get("on").is_some_and(|on| matches!(on.value, Yaml::List(_))) {
         let message = format!("the rule `{}` looks at no event type", id.value);
         page.note("policy-empty", id, message, "name at least one under `on`, such as `on: order.placed`");
     }
@@ -177,100 +169,58 @@ fn event_types(
     known_ones.map(|name| name.value.into()).collect()
 }
 
-fn departments(page: &mut Page<'_>, known: &Known<'_>, to: Spanned<OneOrMany>) -> Vec<usize> {
-    let place = Place::from(&to);
-    let to = names(to);
-    if to.is_empty() {
+fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usize> {
+    let to = fields.texts_at("to");
+    if let Some(node) =
+        fields.get("to").filter(|node| matches!(&node.value, Yaml::List(items) if items.is_empty()))
+    {
+        let place = whole(page.text, node);
         page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
     }
-    let mut positions = Vec::new();
-    for name in to {
-        if let Some(position) = known.departments.iter().position(|it| *it.name == name.value) {
-            positions.push(position);
-        } else {
-            let names: Vec<&str> = known.departments.iter().map(|it| it.name.as_ref()).collect();
-            let message = format!("`{}` is not a department", name.value);
-            let help = format!("departments.yaml has {}", names.join(", "));
-            page.note("name-unknown", &name, message, &help);
-        }
-    }
-    positions
+    to.iter().filter_map(|name| known_department(page, known.departments?, name)).collect()
 }
 
-fn condition(
+/// The position of a department; notes one that there is not.
+pub(crate) fn known_department(
     page: &mut Page<'_>,
-    known: &Known<'_>,
-    event_types: &[Arc<str>],
-    when: &Spanned<String>,
-) -> Option<Expression> {
-    let expression = match Expression::parse(&when.value) {
-        Ok(expression) => expression,
-        Err(error) => {
-            let place = Place::from(when).within(error.line, error.column);
-            let help = "write a CEL condition, such as `event.state == 'ZH' && event.item_count > 3`";
-            page.note("expression-invalid", place, error.message, help);
-            return None;
-        }
-    };
-    for function in expression.unknown_functions() {
-        let message = format!("there is no function `{function}`");
-        let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round";
-        page.note("expression-invalid", when, message, help);
+    departments: &[Department],
+    name: &Spanned<String>,
+) -> Option<usize> {
+    let position = departments.iter().position(|it| *it.name == name.value);
+    if position.is_none() {
+        let names = || departments.iter().map(|it| it.name.as_ref());
+        let message = format!("`{}` is not a department", name.value);
+        let help = format!("departments.yaml has {}", names().collect::<Vec<_>>().join(", "));
+        let meant = nearest(&name.value, names()).map(str::to_owned);
+        page.note("name-unknown", name, message, &help).suggestion = meant;
     }
-    for read in expression.reads() {
-        check_read(page, known, event_types, when, (&read.variable, &read.field));
-    }
-    Some(expression)
+    position
 }
 
-fn check_template(
+fn required_fact(
     page: &mut Page<'_>,
-    known: &Known<'_>,
+    catalogue: &Catalogue,
     event_types: &[Arc<str>],
-    template: &Spanned<String>,
+    fact: &Spanned<String>,
 ) {
-    if !known.templates.contains(&template.value) {
+    let lacks = |event_type: &&Arc<str>| !facts_of(catalogue, event_type).contains(&fact.value.as_str());
+    if let Some(event_type) = event_types.iter().find(lacks) {
+        let facts = facts_of(catalogue, event_type);
+        let message = format!("`{event_type}` has no fact `{}`", fact.value);
+        let help = format!("its facts are {}", facts.join(", "));
+        let meant = nearest(&fact.value, facts).map(str::to_owned);
+        page.note("fact-unknown", fact, message, &help).suggestion = meant;
+    }
+}
+
+fn known_template(page: &mut Page<'_>, templates: &Templates, template: &Spanned<String>) -> bool {
+    let known = templates.contains(&template.value);
+    if !known {
         let message = format!("there is no template `{}`", template.value);
         let help = format!("write templates/{}.md; its first line is the title", template.value);
-        page.note("name-unknown", template, message, &help);
+        let names: Vec<String> = templates.names().map(str::to_owned).collect();
+        let meant = nearest(&template.value, names.iter().map(String::as_str)).map(str::to_owned);
+        page.note("name-unknown", Place::from(template), message, &help).suggestion = meant;
     }
-    for read in known.templates.reads(&template.value) {
-        let (variable, field) = read.split_once('.').unwrap_or((&read, ""));
-        if variable != "department" {
-            let field = field.split('.').next().unwrap_or_default();
-            check_read(page, known, event_types, template, (variable, field));
-        }
-    }
-}
-
-/// Notes what is read and can never be there: it must be a fact of at least one of the rule's event types.
-fn check_read(
-    page: &mut Page<'_>,
-    known: &Known<'_>,
-    event_types: &[Arc<str>],
-    place: &Spanned<String>,
-    (variable, field): (&str, &str),
-) {
-    if variable != "event" {
-        let message = format!("there is nothing called `{variable}`");
-        page.note("fact-unknown", place, message, "the event's facts are read as `event.state`");
-    } else if !field.is_empty()
-        && !event_types.is_empty()
-        && !event_types.iter().any(|event_type| has_fact(known.catalogue, event_type, field))
-    {
-        let message = format!("`{}` has no fact `{field}`", event_types.join("`, `"));
-        let help = format!("its facts are {}", facts_of(known.catalogue, &event_types[0]));
-        page.note("fact-unknown", place, message, &help);
-    }
-}
-
-fn has_fact(catalogue: &Catalogue, event_type: &str, name: &str) -> bool {
-    Event::ATTRIBUTES.contains(&name)
-        || catalogue.shape(event_type).is_some_and(|shape| shape.position(name).is_some())
-}
-
-fn facts_of(catalogue: &Catalogue, event_type: &str) -> String {
-    let names = catalogue.shape(event_type).into_iter().flat_map(|shape| &shape.fields);
-    let names: Vec<&str> = names.map(|field| field.name.as_ref()).chain(Event::ATTRIBUTES).collect();
-    names.join(", ")
+    known
 }

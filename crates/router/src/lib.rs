@@ -31,6 +31,7 @@ mod place;
 mod pulse;
 mod reading;
 mod recollection;
+mod rehearsal;
 mod repair;
 mod stops;
 mod topics;
@@ -40,7 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hinge_domain::{Meeting, Memory, Policy, Verdict, Window, decide};
+use hinge_domain::{Meeting, Memory, Policy, Verdict, Window};
 use hinge_schema::{Catalogue, Code, Rejection};
 use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
 
@@ -54,6 +55,7 @@ pub use outcome::{Filtered, Outcome, Released, Summary};
 pub use output::LARGEST_RECORD;
 pub use place::{NotAPlace, RecordPlace, parse_partition};
 pub use pulse::Pulse;
+pub use rehearsal::{Decider, Reading, Rehearsal, Rehearsed};
 pub use stops::{Stop, StopLimits, StopReason};
 pub use topics::{
     DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
@@ -317,10 +319,7 @@ impl Router {
         let policy = Arc::clone(&self.policy);
         let decided = self.settings.clock.instant(envelope.recorded, polled);
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            let mut decision = decide(&envelope.event, &policy, envelope.recorded);
-            if envelope.corrects() {
-                repair::correct(&mut decision, &envelope.event);
-            }
+            let decision = repair::decide_on(envelope, &policy);
             self.outputs.encode(record, envelope, &decision, decided)?;
             Ok(decision)
         }));

@@ -127,6 +127,12 @@ impl Outputs {
         ("hinge-policy-version".into(), self.policy_version.as_bytes().to_vec())
     }
 
+    /// The notifications that were encoded last, each with its topic: what a rehearsal looks at and nobody sends.
+    pub(crate) fn take_notifications(&mut self) -> Vec<(Arc<str>, Vec<u8>)> {
+        let told = |topic: &Arc<str>| self.departments.values().any(|(known, _)| Arc::ptr_eq(known, topic));
+        self.pending.drain(..).filter(|it| told(&it.topic)).map(|it| (it.topic, it.value)).collect()
+    }
+
     /// Sends what was encoded last, keyed by the correlation id.
     pub(crate) fn send(
         &mut self,

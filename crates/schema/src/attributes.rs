@@ -78,10 +78,14 @@ impl<'a> Attributes<'a> {
 
     fn extend(&mut self, name: &str, value: Cow<'a, str>) -> Result<(), Rejection> {
         check_text("name of an attribute", name, MAX_ATTRIBUTE_BYTES)?;
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            let problem = "not the name of an attribute, which has lower-case letters and digits only";
+            return Err(invalid(name, problem));
+        }
         match name {
             // In binary mode the header `content-type` says it, and nothing else does.
             "datacontenttype" => return Ok(()),
-            "data" | "data_base64" => return Err(invalid(name, "not the name of an attribute")),
+            "data" => return Err(invalid(name, "not the name of an attribute")),
             _ => {}
         }
         if self.extensions.len() == MAX_EXTENSIONS {
@@ -112,6 +116,9 @@ impl<'a> Attributes<'a> {
         let instant = |name, text: &str| instant_text(text).map_err(|problem| invalid(name, problem));
         let id = required("id", self.id)?;
         let source = required("source", self.source)?;
+        if !is_uri_reference(&source) {
+            return Err(invalid("source", "not a URI reference, such as `/shop`"));
+        }
         let occurred = instant("time", &required("time", self.time)?)?;
         let (subject, correlation_id) = match (self.subject, self.correlation_id) {
             (Some(subject), Some(correlation_id)) => (subject.into_owned(), correlation_id.into_owned()),
@@ -131,6 +138,8 @@ impl<'a> Attributes<'a> {
 }
 
 /// Not empty, not too long, and nothing in it that would break a line of a log or a header.
+///
+/// Source: CloudEvents 1.0.2, "Type System", String: neither control characters nor noncharacters.
 fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
     if value.is_empty() {
         Err(invalid(name, "empty"))
@@ -138,9 +147,32 @@ fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
         Err(invalid(name, &format!("longer than {limit} bytes")))
     } else if value.chars().any(char::is_control) {
         Err(invalid(name, "contains a control character"))
+    } else if value.chars().any(is_noncharacter) {
+        Err(invalid(name, "contains a noncharacter of Unicode"))
     } else {
         Ok(())
     }
+}
+
+/// The code points that Unicode will never give a meaning to.
+fn is_noncharacter(c: char) -> bool {
+    let point = u32::from(c);
+    (0xFDD0..=0xFDEF).contains(&point) || point & 0xFFFE == 0xFFFE
+}
+
+/// Whether a text has only what a URI reference may have (RFC 3986): what an event's `source` must be.
+pub fn is_uri_reference(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let allowed = match byte {
+            b'%' => [bytes.next(), bytes.next()].iter().all(|it| it.is_some_and(|it| it.is_ascii_hexdigit())),
+            byte => byte.is_ascii_alphanumeric() || b":/?#[]@!$&'()*+,;=-._~".contains(&byte),
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    true
 }
 
 fn missing(name: &str) -> Rejection {

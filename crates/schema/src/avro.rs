@@ -1,6 +1,7 @@
 //! Avro's single-object encoding: two marker bytes, the fingerprint of the schema that wrote the data, the
 //! data. Strict where the library is lenient: apache-avro 0.22 takes data that ends too early for nulls and
-//! ignores what follows the data. What the values mean is in [`crate::avro_facts`].
+//! ignores what follows the data; more of that is in [`crate::avro_walk`]. What the values mean is in
+//! [`crate::avro_facts`].
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Once;
@@ -15,6 +16,7 @@ use hinge_domain::{Field, Value};
 use serde::Serialize;
 
 use crate::avro_facts::{from_record, to_record};
+use crate::avro_walk::Walk;
 use crate::fingerprint::fingerprint;
 use crate::path::Path;
 use crate::schema_fields::{SchemaError, check_limits, fields_of};
@@ -29,9 +31,11 @@ const MAX_ALLOCATION: usize = crate::MAX_BODY_BYTES;
 
 /// A schema that data may have been written with.
 pub(crate) struct Writer {
+    schema: &'static Schema,
     fingerprint: [u8; 8],
     by_library: [u8; 8],
     decoder: GenericDatumReader<'static>,
+    walk: Walk,
     encoder: GenericDatumWriter<'static>,
     /// The facts as this version has them.
     fields: Vec<Field>,
@@ -47,11 +51,7 @@ impl Writer {
     /// Prepares a schema for reading and writing; also tells what it means. Schemas live as long as the
     /// process: they are leaked, because the library's reader borrows them and must not be built per record.
     pub(crate) fn parse(text: &str) -> Result<(String, Self), SchemaError> {
-        static LIMIT: Once = Once::new();
-        // The library's limit is one for the process and can be set once, before anything is decoded.
-        LIMIT.call_once(|| {
-            max_allocation_bytes(MAX_ALLOCATION);
-        });
+        set_allocation_limit();
         let unusable = |error: apache_avro::Error| SchemaError::new(error.to_string());
         let json = check_limits(text)?;
         let schema: &'static Schema = Box::leak(Box::new(Schema::parse(&json).map_err(unusable)?));
@@ -59,9 +59,11 @@ impl Writer {
         let by_library = schema.fingerprint::<Rabin>().bytes;
         let by_library = by_library.try_into().map_err(|_| SchemaError::new("no fingerprint of 8 bytes"))?;
         let writer = Self {
+            schema,
             fingerprint: fingerprint(&json),
             by_library,
             decoder: GenericDatumReader::builder(schema).build().map_err(unusable)?,
+            walk: Walk::of_facts(schema),
             // Values are built by the fields of this very schema, so validating them again is left out.
             encoder: GenericDatumWriter::builder(schema).validate(false).build().map_err(unusable)?,
             fields,
@@ -80,6 +82,11 @@ impl Writer {
         [self.fingerprint, self.by_library]
     }
 
+    /// The schema itself.
+    pub(crate) fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
     /// The facts as this version has them.
     pub(crate) fn fields(&self) -> &[Field] {
         &self.fields
@@ -87,16 +94,7 @@ impl Writer {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
-        let mut input = Input { rest: datum, ran_out: false };
-        let read = self.decoder.read_value(&mut input);
-        if input.ran_out {
-            return Err(truncated());
-        }
-        let value = read.map_err(|error| Rejection::new(Code::AvroInvalid, describe(error.details())))?;
-        if !input.rest.is_empty() {
-            let detail = format!("{} bytes follow the data", input.rest.len());
-            return Err(Rejection::new(Code::AvroTrailing, detail));
-        }
+        let value = read_all(&self.decoder, &self.walk, datum)?;
         let Avro::Record(written) = value else { return Err(truncated()) };
         from_record(written, &self.fields, Path::Data)
     }
@@ -115,6 +113,35 @@ impl Writer {
         written.map_err(|error| Rejection::new(Code::DataInvalid, describe(error.details())))?;
         Ok(())
     }
+}
+
+/// Sets how much one length in the data may make the library allocate; it is one limit for the process, and can
+/// be set once, before anything is decoded.
+pub(crate) fn set_allocation_limit() {
+    static LIMIT: Once = Once::new();
+    LIMIT.call_once(|| {
+        max_allocation_bytes(MAX_ALLOCATION);
+    });
+}
+
+/// Reads data that must end exactly where the reader's schema says.
+pub(crate) fn read_all(
+    decoder: &GenericDatumReader<'_>,
+    walk: &Walk,
+    datum: &[u8],
+) -> Result<Avro, Rejection> {
+    walk.check(datum)?;
+    let mut input = Input { rest: datum, ran_out: false };
+    let read = decoder.read_value(&mut input);
+    if input.ran_out {
+        return Err(truncated());
+    }
+    let value = read.map_err(|error| Rejection::new(Code::AvroInvalid, describe(error.details())))?;
+    if !input.rest.is_empty() {
+        let detail = format!("{} bytes follow the data", input.rest.len());
+        return Err(Rejection::new(Code::AvroTrailing, detail));
+    }
+    Ok(value)
 }
 
 /// The bytes of a datum. Remembers that more was asked for than there is, because the library turns the end
@@ -170,11 +197,8 @@ fn describe(details: &Details) -> &'static str {
 /// The fingerprint and the datum of a single-object encoding.
 pub(crate) fn split(body: &[u8]) -> Result<([u8; 8], &[u8]), Rejection> {
     if !body.starts_with(&MARKER) {
-        let problem = match body.first() {
-            // The framing of schema registries: 00 and a number that only their registry can explain.
-            Some(0) => "framed for a schema registry; Avro is read in the single-object encoding (C3 01)",
-            Some(_) | None => "not in Avro's single-object encoding, which starts with C3 01",
-        };
+        let problem =
+            "neither in Avro's single-object encoding (C3 01) nor framed by a schema registry's id (00)";
         return Err(Rejection::new(Code::AvroInvalid, problem));
     }
     let (header, datum) = body.split_at_checked(HEADER_BYTES).ok_or_else(truncated)?;

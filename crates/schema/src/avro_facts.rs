@@ -9,13 +9,24 @@ use rust_decimal::Decimal;
 
 use crate::avro::{split, truncated};
 use crate::fact_rules::{
-    check_items, days, days_of, decimal, expected, invalid, is_optional, millis, symbol, when_missing,
+    check_items, days, days_of, decimal, expected, finite, invalid, is_optional, millis, symbol,
+    too_many_digits, when_missing,
 };
+use crate::framing::framed;
 use crate::path::Path;
 use crate::{Catalogue, Code, Rejection};
 
-/// The event data in `body`, brought up to the newest version of `shape`.
-pub(crate) fn facts(body: &[u8], shape: &Arc<Shape>, catalogue: &Catalogue) -> Result<Facts, Rejection> {
+/// The event data in `body`, brought up to the newest version of `shape`. `header` is the one that names the
+/// schema for the whole body, as Confluent's serializers write it.
+pub(crate) fn facts(
+    body: &[u8],
+    header: Option<&[u8]>,
+    shape: &Arc<Shape>,
+    catalogue: &Catalogue,
+) -> Result<Facts, Rejection> {
+    if let Some((id, datum)) = framed(header, body)? {
+        return catalogue.framed_facts(id, datum, shape);
+    }
     let (fingerprint, datum) = split(body)?;
     let Some((written_shape, writer)) = catalogue.writer(fingerprint) else {
         let detail = format!("no schema has the fingerprint {:016x}", u64::from_le_bytes(fingerprint));
@@ -56,13 +67,8 @@ fn from_avro(value: Avro, kind: &Kind, path: Path<'_>) -> Result<Value, Rejectio
     Ok(match (kind, value) {
         (Kind::Bool, Avro::Boolean(value)) => Value::Bool(value),
         (Kind::Int, Avro::Long(value)) => Value::Int(value),
-        (Kind::Float, Avro::Double(value)) if value.is_finite() => Value::Float(value),
-        (Kind::Float, Avro::Double(_)) => return Err(invalid(path, "not a finite number")),
-        (Kind::Decimal { scale }, Avro::Decimal(value)) => {
-            let number = from_unscaled(&value, *scale);
-            decimal(number.ok_or_else(|| invalid(path, "too many digits"))?, *scale)
-                .map_err(|problem| invalid(path, problem))?
-        }
+        (Kind::Float, Avro::Double(value)) => checked(finite(value))?,
+        (Kind::Decimal { scale }, Avro::Decimal(value)) => exact_number(&value, *scale, path)?,
         (Kind::Text, Avro::String(value)) => Value::text(value),
         (Kind::Uuid, Avro::Uuid(value)) => Value::text(value.to_string()),
         (Kind::Symbol { symbols, fallback }, Avro::Enum(_, value)) => symbol(&value, symbols, fallback),
@@ -82,14 +88,31 @@ fn from_avro(value: Avro, kind: &Kind, path: Path<'_>) -> Result<Value, Rejectio
     })
 }
 
-/// An exact number from its unscaled big-endian bytes; `None` where it has more than 128 bits or no bytes.
-fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Option<Decimal> {
-    let bytes: Vec<u8> = value.try_into().ok()?;
-    let (first, _) = bytes.split_first()?;
+/// An exact number with as many digits as facts may have.
+pub(crate) fn exact_number(
+    value: &apache_avro::Decimal,
+    scale: u32,
+    path: Path<'_>,
+) -> Result<Value, Rejection> {
+    let number = from_unscaled(value, scale).and_then(|number| decimal(number, scale));
+    number.map_err(|problem| invalid(path, problem))
+}
+
+/// An exact number from its unscaled big-endian bytes, of which there may be more than it needs.
+fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Result<Decimal, String> {
+    let bytes: Vec<u8> = value.try_into().unwrap_or_default();
+    let Some(first) = bytes.first() else { return Err("an exact number that has no digits".to_owned()) };
     let sign = if first & 0x80 == 0 { 0 } else { 0xFF };
+    let digits = &bytes[bytes.iter().take_while(|byte| **byte == sign).count()..];
     let mut wide = [sign; 16];
-    wide.get_mut(16_usize.checked_sub(bytes.len())?..)?.copy_from_slice(&bytes);
-    Decimal::try_from_i128_with_scale(i128::from_be_bytes(wide), scale).ok()
+    let place = 16_usize.checked_sub(digits.len()).ok_or_else(|| too_many_digits(scale))?;
+    wide[place..].copy_from_slice(digits);
+    let number = i128::from_be_bytes(wide);
+    // Sixteen bytes without those of the sign may have lost it.
+    if (number < 0) != (sign == 0xFF) {
+        return Err(too_many_digits(scale));
+    }
+    Decimal::try_from_i128_with_scale(number, scale).map_err(|_| too_many_digits(scale))
 }
 
 /// The fewest big-endian bytes that keep a number's sign, as other writers of Avro have it.

@@ -7,16 +7,19 @@ use std::sync::{Arc, LazyLock};
 use hinge_domain::{Field, Shape, Stream};
 
 use crate::avro::Writer;
+use crate::confluent::Registered;
 use crate::files::{EVENT_SCHEMAS, SchemaFile};
+use crate::foreign_schema::full_name;
 use crate::schema_fields::SchemaError;
 
 /// The version of the catalogue, which a policy pins. It rises with every event type that is added.
-pub const CATALOGUE_VERSION: u32 = 1;
+pub const CATALOGUE_VERSION: u32 = 2;
 
 /// The event types that Hinge knows. Cheap to clone: all clones share one copy.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     entries: Arc<Entries>,
+    pub(crate) registered: Arc<Registered>,
 }
 
 #[derive(Debug)]
@@ -26,12 +29,23 @@ struct Entries {
     types: Vec<EventType>,
     by_name: HashMap<Arc<str>, usize>,
     by_fingerprint: HashMap<[u8; 8], (usize, Arc<Writer>)>,
+    by_full_name: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
 struct EventType {
     shape: Arc<Shape>,
-    newest: [u8; 8],
+    since: u32,
+    /// Each version, from 1; never empty.
+    versions: Vec<Published>,
+}
+
+/// One version of a schema that Hinge publishes.
+#[derive(Debug)]
+pub(crate) struct Published {
+    /// The schema as JSON.
+    pub(crate) text: &'static str,
+    pub(crate) writer: Arc<Writer>,
 }
 
 impl Catalogue {
@@ -50,11 +64,13 @@ impl Catalogue {
             types: Vec::new(),
             by_name: HashMap::new(),
             by_fingerprint: HashMap::new(),
+            by_full_name: HashMap::new(),
         };
         for file in files {
-            entries.add(file).map_err(|problem| problem.of(file.event_type, file.version))?;
+            let name = || format!("{}.v{}", file.event_type, file.version);
+            entries.add(file).map_err(|problem| problem.of(name()))?;
         }
-        Ok(Self { entries: Arc::new(entries) })
+        Ok(Self { entries: Arc::new(entries), registered: Arc::default() })
     }
 
     /// What an event type consists of, in its newest version.
@@ -72,6 +88,22 @@ impl Catalogue {
         self.entries.version
     }
 
+    /// The version of the catalogue that an event type came with: a policy that pins an older one could not
+    /// know of it.
+    pub fn since(&self, event_type: &str) -> Option<u32> {
+        self.position(event_type).map(|position| self.entries.types[position].since)
+    }
+
+    /// The event type whose schemas have this full name, such as `hinge.order.OrderPlaced`.
+    pub(crate) fn shape_of_record(&self, full_name: &str) -> Option<&Arc<Shape>> {
+        self.entries.by_full_name.get(full_name).map(|position| &self.entries.types[*position].shape)
+    }
+
+    /// The versions of an event type, from 1.
+    pub(crate) fn versions(&self, event_type: &str) -> Option<&[Published]> {
+        self.position(event_type).map(|position| self.entries.types[position].versions.as_slice())
+    }
+
     fn position(&self, event_type: &str) -> Option<usize> {
         self.entries.by_name.get(event_type).copied()
     }
@@ -84,8 +116,8 @@ impl Catalogue {
 
     /// The newest schema of an event type, with its fingerprint.
     pub(crate) fn newest_writer(&self, event_type: &str) -> Option<([u8; 8], &Writer)> {
-        let newest = self.entries.types[self.position(event_type)?].newest;
-        Some((newest, &self.entries.by_fingerprint.get(&newest)?.1))
+        let newest = &self.versions(event_type)?.last()?.writer;
+        Some((newest.fingerprint(), newest))
     }
 }
 
@@ -96,7 +128,6 @@ impl Entries {
             .find(|stream| stream.name() == file.folder)
             .ok_or_else(|| SchemaError::new("its folder is not the name of a stream"))?;
         let (doc, writer) = Writer::parse(file.text)?;
-        let fingerprint = writer.fingerprint();
         let shape = Arc::new(shape(file, stream, doc, writer.fields().to_vec()));
         let position = match self.by_name.get(file.event_type) {
             Some(position) => *position,
@@ -109,12 +140,19 @@ impl Entries {
                 return Err(SchemaError::new("another schema has the same fingerprint"));
             }
         }
-        let entry = EventType { shape, newest: fingerprint };
+        self.by_full_name.insert(full_name(writer.schema()), position);
+        let published = Published { text: file.text, writer };
         match self.types.get_mut(position) {
-            Some(older) if older.shape.version + 1 == file.version => *older = entry,
+            Some(older) if older.since != file.since => {
+                return Err(SchemaError::new("its versions came with different versions of the catalogue"));
+            }
+            Some(older) if older.shape.version + 1 == file.version => {
+                older.shape = shape;
+                older.versions.push(published);
+            }
             None if file.version == 1 => {
-                self.by_name.insert(Arc::clone(&entry.shape.event_type), position);
-                self.types.push(entry);
+                self.by_name.insert(Arc::clone(&shape.event_type), position);
+                self.types.push(EventType { shape, since: file.since, versions: vec![published] });
             }
             Some(_) | None => return Err(SchemaError::new("versions must follow one another from 1")),
         }

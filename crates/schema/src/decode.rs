@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::attributes::{Attributes, invalid};
+use crate::framing::{VALUE_SCHEMA_ID, looks_framed};
 use crate::json_members::{JsonKind, Members, document, members, text};
 use crate::path::Path;
 use crate::{Catalogue, Code, Rejection, avro, avro_facts, json_facts};
@@ -52,6 +53,13 @@ enum DataFormat {
     Avro,
 }
 
+/// What headers say of a value in binary mode.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    content_type: Option<&'a str>,
+    schema_id: Option<&'a [u8]>,
+}
+
 impl Catalogue {
     /// Decodes one record from its headers and its value (`None`: a tombstone).
     ///
@@ -72,6 +80,7 @@ impl Catalogue {
         }
         let mut content_type = None;
         let mut in_headers = false;
+        let mut schema_id = None;
         for (name, value) in headers.clone() {
             in_headers |= name.starts_with("ce_");
             if name == "content-type"
@@ -80,11 +89,17 @@ impl Catalogue {
             {
                 return Err(invalid(name, "given twice"));
             }
+            if name == VALUE_SCHEMA_ID && value.is_some() && schema_id.replace(value).is_some() {
+                return Err(invalid(name, "given twice"));
+            }
         }
         match content_type.and_then(structured_format) {
             Some("+json") => self.structured(body),
             Some(_) => Err(unsupported("a structured event in another format than JSON")),
-            None if in_headers => self.binary(headers, content_type, body),
+            None if in_headers => {
+                let said = Said { content_type, schema_id: schema_id.flatten() };
+                self.binary(headers, said, body)
+            }
             // Typed by hand, as with kcat: no headers at all, everything in the body.
             None if looks_structured(body) => self.structured(body),
             None => Err(Rejection::new(
@@ -102,7 +117,7 @@ impl Catalogue {
     fn binary<'a>(
         &self,
         headers: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
-        content_type: Option<&str>,
+        said: Said<'a>,
         body: &[u8],
     ) -> Result<Decoded, Rejection> {
         let mut attributes = Attributes::default();
@@ -113,9 +128,14 @@ impl Catalogue {
         }
         let shape = self.known(attributes.event_type()?)?;
         let checked = attributes.check()?;
-        let (facts, encoding) = match data_format(content_type, body)? {
+        let format = match said {
+            // The id of a schema says Avro, unless the value is said to be JSON.
+            Said { content_type: None, schema_id: Some(_) } => DataFormat::Avro,
+            Said { content_type, .. } => data_format(content_type, body)?,
+        };
+        let (facts, encoding) = match format {
             DataFormat::Json => (json_facts::facts(document(body)?, shape)?, Encoding::JsonBinary),
-            DataFormat::Avro => (avro_facts::facts(body, shape, self)?, Encoding::Avro),
+            DataFormat::Avro => (avro_facts::facts(body, said.schema_id, shape, self)?, Encoding::Avro),
         };
         let (event, recorded) = checked.with(facts);
         Ok(Decoded { event, recorded, encoding })
@@ -174,7 +194,7 @@ impl Catalogue {
                     .map_err(|_| Rejection::new(Code::JsonInvalid, "`data_base64` is not base64"))?;
                 match data_format(content_type, &bytes)? {
                     DataFormat::Json => json_facts::facts(document(&bytes)?, shape),
-                    DataFormat::Avro => avro_facts::facts(&bytes, shape, self),
+                    DataFormat::Avro => avro_facts::facts(&bytes, None, shape, self),
                 }
             }
             (Some(_), Some(_)) => Err(Rejection::new(Code::JsonInvalid, "both `data` and `data_base64`")),
@@ -219,8 +239,10 @@ fn data_format(content_type: Option<&str>, body: &[u8]) -> Result<DataFormat, Re
     let Some(content_type) = content_type else {
         return match body.trim_ascii_start() {
             [b'{', ..] => Ok(DataFormat::Json),
-            _ if body.starts_with(&avro::MARKER) => Ok(DataFormat::Avro),
-            _ => Err(unsupported("no content type, and neither a JSON object nor Avro (C3 01)")),
+            _ if body.starts_with(&avro::MARKER) || looks_framed(body) => Ok(DataFormat::Avro),
+            _ => Err(unsupported(
+                "no content type, and neither a JSON object nor Avro (C3 01, or 00 and an id)",
+            )),
         };
     };
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -241,12 +263,28 @@ fn looks_structured(body: &[u8]) -> bool {
     envelope.is_ok_and(|Members(members)| members.iter().any(|(name, _)| name == "specversion"))
 }
 
-/// An attribute's value in the JSON format: text, or a number or boolean as its text; null is not there.
+/// An attribute's value in the JSON format: text; of an extension also a boolean or a whole number of 32 bits, as
+/// its text. Null is not there.
+///
+/// What makes an identity is text only: one number is written in several ways.
 fn attribute_text<'a>(name: &str, raw: &'a RawValue) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match JsonKind::of(raw) {
+    let is_extension = !matches!(
+        name,
+        "specversion" | "id" | "source" | "type" | "subject" | "time" | "datacontenttype" | "dataschema"
+    );
+    let got = JsonKind::of(raw);
+    match got {
         JsonKind::Null => Ok(None),
         JsonKind::Text => text(raw, Path::Member(&Path::Data, name)).map(Some),
-        JsonKind::Bool | JsonKind::Number => Ok(Some(Cow::Borrowed(raw.get()))),
-        got @ (JsonKind::List | JsonKind::Object) => Err(invalid(name, &format!("expected text, got {got}"))),
+        JsonKind::Bool if is_extension => Ok(Some(Cow::Borrowed(raw.get()))),
+        JsonKind::Number if is_extension && raw.get().parse::<i32>().is_ok() => {
+            Ok(Some(Cow::Borrowed(raw.get())))
+        }
+        JsonKind::Number if is_extension => {
+            Err(invalid(name, "expected text or a whole number of 32 bits, got another number"))
+        }
+        JsonKind::Bool | JsonKind::Number | JsonKind::List | JsonKind::Object => {
+            Err(invalid(name, &format!("expected text, got {got}")))
+        }
     }
 }

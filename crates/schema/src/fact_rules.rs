@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use hinge_domain::{Field, Kind, Value};
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::path::Path;
@@ -15,6 +16,8 @@ use crate::{Code, Rejection};
 
 /// The first instant that an event may mention: no clock that Hinge can hear from showed an earlier one.
 const EARLIEST: Timestamp = Timestamp::UNIX_EPOCH;
+/// What is said of later instants than jiff's last one, which every zone has in the year 9999.
+const OUTSIDE: &str = "an instant outside 1970-01-01T00:00:00Z to 9999-12-30T22:00:00Z";
 /// The days from 1970-01-01 to 9999-12-31.
 const LAST_DAY: i32 = 2_932_896;
 /// The days from 1970-01-01 back to 0001-01-01.
@@ -69,6 +72,11 @@ pub(crate) fn symbol(text: &str, symbols: &[Arc<str>], fallback: &Arc<str>) -> V
     Value::Text(Arc::clone(known.unwrap_or(fallback)))
 }
 
+/// A measured number that is one.
+pub(crate) fn finite(number: f64) -> Result<Value, &'static str> {
+    if number.is_finite() { Ok(Value::Float(number)) } else { Err("not a finite number") }
+}
+
 /// An instant from the years 1970 to 9999.
 pub(crate) fn instant_in_range(instant: Timestamp) -> Result<Timestamp, &'static str> {
     if instant < EARLIEST { Err("before 1970") } else { Ok(instant) }
@@ -81,8 +89,7 @@ pub(crate) fn fact_instant(instant: Timestamp) -> Result<Value, &'static str> {
 
 /// An instant from milliseconds since 1970.
 pub(crate) fn millis(millis: i64) -> Result<Value, &'static str> {
-    let instant =
-        Timestamp::from_millisecond(millis).map_err(|_| "an instant outside the years 1970 to 9999")?;
+    let instant = Timestamp::from_millisecond(millis).map_err(|_| OUTSIDE)?;
     instant_in_range(instant).map(Value::Instant)
 }
 
@@ -117,38 +124,64 @@ pub(crate) fn date_text(text: &str) -> Result<Value, &'static str> {
 /// An instant by its text. Strictly RFC 3339, as other readers of the same record are strict too.
 pub(crate) fn instant_text(text: &str) -> Result<Timestamp, &'static str> {
     const NOT_AN_INSTANT: &str = "not an instant by RFC 3339, such as 2026-03-02T10:15:00Z";
-    if !is_rfc3339(text.as_bytes()) {
+    /// The most digits that jiff reads: nanoseconds. What is finer is dropped.
+    const FINEST: usize = 9;
+    let fraction_digits = rfc3339_fraction(text.as_bytes()).ok_or(NOT_AN_INSTANT)?;
+    let instant: Timestamp = if fraction_digits > FINEST {
+        let (start, zone) = (&text[..SECONDS_END + 1 + FINEST], &text[SECONDS_END + 1 + fraction_digits..]);
+        format!("{start}{zone}").parse()
+    } else {
+        text.parse()
+    }
+    .map_err(|_| match text[..SECONDS_END].parse::<DateTime>() {
+        Ok(local) if local.year() == 9999 => OUTSIDE,
+        Ok(_) | Err(_) => NOT_AN_INSTANT,
+    })?;
+    // jiff takes a second 60 anywhere for the one before; it is one where a month may end with a leap second.
+    if text[..SECONDS_END].ends_with(":60") && !ends_a_month(instant) {
         return Err(NOT_AN_INSTANT);
     }
-    let instant: Timestamp = text.parse().map_err(|_| NOT_AN_INSTANT)?;
     instant_in_range(instant)
 }
 
-/// Whether the text has the outline of RFC 3339: jiff alone would also take `2026-03-02T10+01[Europe/Paris]`.
-fn is_rfc3339(text: &[u8]) -> bool {
-    let Some((date_time, rest)) = text.split_at_checked(19) else { return false };
+/// Where the seconds end in RFC 3339: `2026-03-02T10:15:00`.
+const SECONDS_END: usize = 19;
+
+/// Whether the text has the outline of RFC 3339, and how many digits the fraction of its seconds has: jiff alone would
+/// also take `2026-03-02T10+01[Europe/Paris]`, and offsets of a day and more.
+fn rfc3339_fraction(text: &[u8]) -> Option<usize> {
+    let (date_time, rest) = text.split_at_checked(SECONDS_END)?;
     let outline_fits = date_time.iter().enumerate().all(|(at, byte)| match at {
         4 | 7 => *byte == b'-',
         10 => matches!(byte, b'T' | b't' | b' '),
         13 | 16 => *byte == b':',
         _ => byte.is_ascii_digit(),
     });
-    let zone = match rest.strip_prefix(b".") {
+    let (digits, zone) = match rest.strip_prefix(b".") {
         Some(fraction) => {
             let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if digits == 0 {
-                return false;
-            }
-            &fraction[digits..]
+            (Some(digits), &fraction[digits..])
         }
-        None => rest,
+        None => (None, rest),
     };
     let zone_fits = match zone {
         [b'Z' | b'z'] => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+        [b'+' | b'-', hour @ .., b':', m1, m2] => {
+            matches!(hour, [b'0' | b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3'])
+                && matches!([m1, m2], [b'0'..=b'5', b'0'..=b'9'])
+        }
         _ => false,
     };
-    outline_fits && zone_fits
+    (outline_fits && zone_fits && digits != Some(0)).then_some(digits.unwrap_or_default())
+}
+
+/// Whether the month ends with this second, in UTC.
+fn ends_a_month(instant: Timestamp) -> bool {
+    let next = Timestamp::from_second(instant.as_second() + 1);
+    next.is_ok_and(|next| {
+        let next = TimeZone::UTC.to_datetime(next);
+        (next.day(), next.hour(), next.minute(), next.second()) == (1, 0, 0, 0)
+    })
 }
 
 /// An exact number by its text, as in JSON: `149.80`, `-3`, `1.5e2`.
@@ -186,6 +219,7 @@ pub(crate) fn decimal(number: Decimal, scale: u32) -> Result<Value, String> {
     }
 }
 
-fn too_many_digits(scale: u32) -> String {
+/// What is said of an exact number that its schema has no room for.
+pub(crate) fn too_many_digits(scale: u32) -> String {
     format!("at most {DECIMAL_PRECISION} digits, {scale} of them after the point")
 }

@@ -15,8 +15,8 @@ use crate::json_members::{JsonKind, items, members, text};
 use crate::path::Path;
 use crate::{Code, Rejection};
 
-/// The facts of one event from the text of a JSON object.
-pub(crate) fn facts(data: &str, shape: &Arc<Shape>) -> Result<Facts, Rejection> {
+/// The facts of one event from the text of a JSON object, in the form that the page of event types describes.
+pub fn facts(data: &str, shape: &Arc<Shape>) -> Result<Facts, Rejection> {
     let values = record(data, &shape.fields, Path::Data, &[])?;
     Ok(Facts::new(Arc::clone(shape), values))
 }

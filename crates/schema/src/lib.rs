@@ -8,7 +8,8 @@
 //!
 //! A record on its way in: `decode` tells binary from structured mode, `attributes` checks what every event
 //! must say, `json_facts` or `avro_facts` reads the facts by the shape of their type, `fact_rules` holds what both
-//! must agree on. Nothing that arrives can make this crate panic, recurse without bound or allocate without
+//! must agree on. Values framed for a schema registry come by `framing` and `confluent`, which read them with a
+//! [`ForeignSchema`]; `compatibility` says beforehand whether that can be done. Nothing that arrives can make this crate panic, recurse without bound or allocate without
 //! bound: a value of [`MAX_BODY_BYTES`] costs some ten times its size at the most.
 //!
 //! Not here: topics, offsets, headers of dead letters (the stream and the router), and what an event means
@@ -19,29 +20,42 @@
 mod attributes;
 mod avro;
 mod avro_facts;
+mod avro_walk;
 mod catalogue;
+mod compatibility;
+mod confluent;
 mod decode;
 mod encode;
 mod fact_rules;
 mod files;
 mod fingerprint;
+mod foreign_schema;
+mod framing;
 mod json_facts;
 mod json_members;
 mod notification;
 mod notification_record;
 mod path;
+mod published;
 mod rejection;
+mod resolution;
 mod schema_fields;
 
-pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS};
+pub use attributes::{MAX_ATTRIBUTE_BYTES, MAX_EXTENSION_BYTES, MAX_EXTENSIONS, is_uri_reference};
 pub use catalogue::{CATALOGUE_VERSION, Catalogue};
+pub use compatibility::Incompatibility;
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;
+pub use foreign_schema::ForeignSchema;
+pub use framing::{NoSchemaId, SchemaId, VALUE_SCHEMA_ID, framed};
+pub use json_facts::facts as facts_from_json;
 pub use notification::{NOTIFICATION_SOURCE, NOTIFICATION_TYPE, Stamp, encode_notification};
 pub use notification_record::{
     NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
 };
+pub use published::Compared;
 pub use rejection::{Code, Rejection};
+pub use schema_fields::SchemaError;
 
 #[cfg(test)]
 mod tests;

@@ -30,9 +30,9 @@ pub struct Stamp {
 }
 
 /// The newest schema of notifications.
-pub(crate) static WRITER: LazyLock<Writer> = LazyLock::new(|| {
+pub(crate) static WRITER: LazyLock<Arc<Writer>> = LazyLock::new(|| {
     let parsed = Writer::parse(NOTIFICATION_SCHEMA.text);
-    parsed.expect("the compiled-in schema is checked by a test").1
+    Arc::new(parsed.expect("the compiled-in schema is checked by a test").1)
 });
 
 /// Encodes a notification with the headers that its record carries (`schemas/README.md`).

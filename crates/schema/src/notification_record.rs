@@ -24,7 +24,7 @@ pub struct ReadNotification {
 }
 
 /// The *canonical notification*: all that was decided, without the instants at which it happened to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationRecord {
     /// The same for the same (source, event id, department), always.
     pub id: Uuid,
@@ -59,7 +59,7 @@ pub struct NotificationRecord {
 }
 
 /// The event that a notification is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationEvent {
     /// The event's id.
     pub id: String,
@@ -74,7 +74,7 @@ pub struct NotificationEvent {
 }
 
 /// A rule that asked for a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationReason {
     /// The rule's id.
     pub rule: String,

@@ -24,6 +24,8 @@ pub enum Code {
     TypeUnknown,
     /// No schema of the catalogue has this fingerprint.
     SchemaUnknown,
+    /// A value framed for a schema registry names a schema that is not configured.
+    SchemaIdUnknown,
     /// The data was written with the schema of another event type.
     SchemaMismatch,
     /// The data breaks the rules of Avro.
@@ -46,7 +48,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -56,6 +58,7 @@ impl Code {
         Self::AttributeInvalid,
         Self::TypeUnknown,
         Self::SchemaUnknown,
+        Self::SchemaIdUnknown,
         Self::SchemaMismatch,
         Self::AvroInvalid,
         Self::AvroTruncated,
@@ -79,6 +82,7 @@ impl Code {
             Self::AttributeInvalid => "attribute-invalid",
             Self::TypeUnknown => "type-unknown",
             Self::SchemaUnknown => "schema-unknown",
+            Self::SchemaIdUnknown => "schema-id-unknown",
             Self::SchemaMismatch => "schema-mismatch",
             Self::AvroInvalid => "avro-invalid",
             Self::AvroTruncated => "avro-truncated",

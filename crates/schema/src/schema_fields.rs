@@ -17,12 +17,20 @@ pub(crate) const MAX_SCHEMA_FIELDS: usize = 500;
 /// The digits of an exact number, before and after the point.
 pub(crate) const DECIMAL_PRECISION: u32 = 18;
 
-/// A schema that Hinge cannot work with. A defect of the program, as schemas are compiled in.
-#[derive(Debug, thiserror::Error)]
-#[error("schema `{name}`: {problem}")]
-pub(crate) struct SchemaError {
+/// A schema that Hinge cannot work with, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct SchemaError {
     name: String,
     problem: String,
+}
+
+impl std::fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.name.is_empty() {
+            write!(f, "schema `{}`: ", self.name)?;
+        }
+        f.write_str(&self.problem)
+    }
 }
 
 impl SchemaError {
@@ -31,8 +39,8 @@ impl SchemaError {
     }
 
     /// Names the schema that has the problem.
-    pub(crate) fn of(self, event_type: &str, version: u32) -> Self {
-        Self { name: format!("{event_type}.v{version}"), ..self }
+    pub(crate) fn of(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
     }
 }
 

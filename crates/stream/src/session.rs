@@ -87,7 +87,8 @@ pub struct GroupLag {
 /// One worker of one consumer group.
 ///
 /// Used from one thread, in this order: `poll` until it brings records, `begin`, any number of
-/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction.
+/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction. What a service has to say before it
+/// reads anything (the policy that it runs) goes into a transaction before the first `poll`.
 pub trait Session: Send {
     /// Waits for partitions to come or go, or for a batch of records.
     fn poll(&mut self, limits: &Limits) -> Result<Polled, Error>;

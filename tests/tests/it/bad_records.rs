@@ -138,7 +138,8 @@ fn avro_cases(catalogue: &Catalogue) -> Vec<Case> {
         ("half an Avro header", avro(&|value| value.truncate(5)), "avro-truncated"),
         ("a byte behind the Avro data", avro(&|value| value.push(0)), "avro-trailing"),
         ("an unknown fingerprint", avro(&|value| value[2] ^= 0xff), "schema-unknown"),
-        ("no Avro marker", avro(&|value| value[0] = 0), "avro-invalid"),
+        ("no Avro marker", avro(&|value| value[0] = 2), "avro-invalid"),
+        ("an unknown id of a registry", avro(&|value| value[0] = 0), "schema-id-unknown"),
         ("a length below zero", avro(&|value| value[10] = 1), "avro-invalid"),
         ("a length beyond all measure", avro(&|value| value[10..15].fill(0xff)), "avro-invalid"),
         (

@@ -2,16 +2,20 @@
 //!
 //! Pure: the same event, policy and `now` give the same decision, today and in a replay next year.
 
-use std::cell::LazyCell;
-use std::ops::Deref;
+mod index;
+mod matching;
+mod native;
+mod spans;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::notification::notification_id;
-use crate::policy::Reads;
-use crate::template::{Rendered, TemplateContext};
-use crate::{About, Event, Expression, Notification, Policy, Reason, Rule, Scope, Unknown, Value};
+use crate::notification::NotificationIds;
+use crate::template::{Rendered, Texts};
+use crate::{About, Event, Notification, Policy, Reason, Rule, Unknown, Value};
+
+pub(crate) use matching::Routes;
 
 /// What becomes of an event, and why.
 #[derive(Debug)]
@@ -77,56 +81,12 @@ pub fn decide<'a>(event: &Event, policy: &'a Policy, now: Timestamp) -> Decision
         decision.verdict = Verdict::Ignored(Arc::clone(reason));
         return decision;
     }
-    match_rules(event, policy, &mut decision);
+    matching::match_rules(event, policy, &mut decision);
     let told = notifications(event, policy, rank, &mut decision);
     if !told.is_empty() {
         decision.verdict = Verdict::Emitted(told);
     }
     decision
-}
-
-/// Evaluates the rules of the event's type in order, up to and including the first that stops.
-fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut Decision<'a>) {
-    let mut scope = None;
-    for rule in policy.rules_for(event.event_type()) {
-        let answer = match &rule.when {
-            None => Ok(Value::Bool(true)),
-            Some(when) => when
-                .evaluate(scope.get_or_insert_with(|| scope_of(event, policy.reads_of(event.event_type())))),
-        };
-        match answer {
-            Ok(Value::Bool(true)) => {
-                let values = rule.when.as_ref().map_or_else(Vec::new, |when| values_read(event, when));
-                decision.matched.push(Matched { rule, values });
-                if rule.stop {
-                    break;
-                }
-            }
-            Ok(Value::Bool(false)) => {}
-            Ok(_) => {
-                let why = Unknown::Failed("the condition is neither true nor false".into());
-                decision.unknown.push(Undecided { rule, why });
-            }
-            Err(why) => decision.unknown.push(Undecided { rule, why }),
-        }
-    }
-}
-
-/// The event as its conditions see it: no more than they read.
-fn scope_of(event: &Event, reads: &Reads) -> Scope {
-    let mut scope = Scope::default();
-    if reads.whole {
-        scope.set_record("event", event.attributes());
-    } else {
-        let read = reads.names.iter().filter_map(|name| Some((Arc::clone(name), event.attribute(name)?)));
-        scope.set_record("event", read);
-    }
-    scope
-}
-
-fn values_read<'a>(event: &Event, when: &'a Expression) -> Vec<(&'a str, Value)> {
-    let fields = when.reads().iter().filter(|read| read.variable == "event");
-    fields.filter_map(|read| Some((read.field.as_str(), event.attribute(&read.field)?))).collect()
 }
 
 /// One notification per department that a matching rule names, in the order of the departments.
@@ -147,24 +107,23 @@ fn notifications(
         correlation_id: event.correlation_id.clone(),
         occurred: event.occurred,
     });
-    let context = LazyCell::new(|| TemplateContext::of(event));
+    let mut texts = policy.templates.texts(event);
+    let ids = NotificationIds::about(&event.source, &event.id);
     let mut told = Vec::new();
+    let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
     for (position, department) in policy.departments.iter().enumerate() {
-        let rules: Vec<&Rule> = decision
-            .matched
-            .iter()
-            .map(|matched| matched.rule)
-            .filter(|rule| rule.to.contains(&position))
-            .collect();
+        let matched = decision.matched.iter().map(|matched| matched.rule);
+        rules.clear();
+        rules.extend(matched.filter(|rule| rule.to.contains(&position)));
         // The text is that of the most asking, most hurried rule; among equals the first.
         let Some(leading) = rules.iter().rev().max_by_key(|rule| (rule.ask, rule.priority)) else { continue };
         let (facts, missing) = facts_for(event, &rules);
-        let text = text_of(event, policy, leading, &context, &department.title).unwrap_or_else(|problem| {
+        let text = text_of(event, leading, &mut texts, &department.title).unwrap_or_else(|problem| {
             decision.unrendered.push(problem);
             plain_text(event)
         });
         told.push(Notification {
-            id: notification_id(&event.source, &event.id, &department.name),
+            id: ids.of(&department.name),
             department: Arc::clone(&department.name),
             about: Arc::clone(&about),
             chain_step: Arc::clone(&decision.chain_step),
@@ -196,7 +155,7 @@ type Missing = Vec<Arc<str>>;
 
 /// The facts that the rules require: those that the event has, and the names of those it lacks.
 fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
-    let mut facts = Given::new();
+    let mut facts = Given::with_capacity(rules.iter().map(|rule| rule.requires.len()).sum());
     let mut missing = Missing::new();
     for name in rules.iter().flat_map(|rule| &rule.requires) {
         if facts.iter().any(|(known, _)| known == name) || missing.contains(name) {
@@ -210,15 +169,9 @@ fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
     (facts, missing)
 }
 
-fn text_of(
-    event: &Event,
-    policy: &Policy,
-    rule: &Rule,
-    context: &dyn Deref<Target = TemplateContext>,
-    department: &str,
-) -> Result<Rendered, String> {
+fn text_of(event: &Event, rule: &Rule, texts: &mut Texts<'_>, department: &str) -> Result<Rendered, String> {
     let Some(template) = &rule.template else { return Ok(plain_text(event)) };
-    let rendered = policy.templates.render(template, context, department);
+    let rendered = texts.render(template, department);
     rendered.map_err(|error| format!("template `{template}`: {error}"))
 }
 

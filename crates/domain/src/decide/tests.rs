@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Ask, ChainStep, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream, Templates,
+    Ask, ChainStep, Department, Expression, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream,
+    Templates, notification_id,
 };
 
 fn shape() -> Arc<Shape> {

@@ -3,16 +3,23 @@
 //! Owns the meaning of *unknown*: an expression that reads what is not there has no result. It does
 //! not know events or rows; those put their values into a [`Scope`].
 
+mod check;
 mod convert;
 mod functions;
+mod parts;
+mod syntax;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
+pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
+
+pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
 static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -59,6 +66,12 @@ pub struct SyntaxError {
     pub line: usize,
     /// The column within that line, from 1.
     pub column: usize,
+    /// The same place, and how far it reaches, in bytes of the expression.
+    pub span: Range<usize>,
+    /// What to do.
+    pub help: String,
+    /// What to write there instead, if it is known.
+    pub suggestion: Option<String>,
 }
 
 /// Why an expression has no result.
@@ -78,20 +91,11 @@ impl Expression {
         if source.len() > LONGEST {
             let message =
                 format!("the expression has {} bytes; at most {LONGEST} are accepted", source.len());
-            return Err(SyntaxError { message, line: 1, column: 1 });
+            return Err(syntax::too_much(source, message));
         }
-        let program = LANGUAGE.compile(source).map_err(|errors| {
-            let first = errors.errors.into_iter().next();
-            first.map_or_else(
-                || SyntaxError { message: "cannot be parsed".into(), line: 1, column: 1 },
-                |error| SyntaxError {
-                    message: error.msg,
-                    line: usize::try_from(error.pos.0).unwrap_or(1).max(1),
-                    column: usize::try_from(error.pos.1).unwrap_or(1).max(1),
-                },
-            )
-        })?;
-        check_extent(program.expression(), Extent::default())?;
+        let program = LANGUAGE.compile(source).map_err(|errors| syntax::explained(source, &errors))?;
+        check_extent(program.expression(), Extent::default())
+            .map_err(|message| syntax::too_much(source, message))?;
         let mut reads = BTreeSet::new();
         collect_reads(program.expression(), &mut Vec::new(), &mut reads);
         Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
@@ -105,6 +109,11 @@ impl Expression {
     /// What it reads, each once, in order of name.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Its syntax tree.
+    pub(crate) fn syntax(&self) -> &IdedExpr {
+        self.program.expression()
     }
 
     /// The functions it calls that this language does not have.
@@ -157,7 +166,7 @@ struct Extent {
 }
 
 /// Refuses what could overflow the stack or run for ever.
-fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), SyntaxError> {
+fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), String> {
     let loops = usize::from(matches!(expression.expr, Expr::Comprehension(_)));
     let here = Extent { depth: outside.depth + 1, loops: outside.loops + loops };
     let message = if here.depth > DEEPEST {
@@ -169,7 +178,7 @@ fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), SyntaxErro
     } else {
         return children(&expression.expr).into_iter().try_for_each(|child| check_extent(child, here));
     };
-    Err(SyntaxError { message, line: 1, column: 1 })
+    Err(message)
 }
 
 /// Walks an expression and notes `variable.field` and bare variables; names bound by a macro

@@ -24,6 +24,7 @@ use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
 use crate::telemetry;
+use crate::versions::{self, Version};
 
 /// The file that marks a folder as made by a demo, which may be replaced.
 const MARK: &str = ".made-by-hinge-demo";
@@ -39,6 +40,7 @@ pub(crate) fn demo(args: &DemoArgs, settings: &Settings, out: &mut dyn Write) ->
     prepare(&args.dir)?;
     let catalogue = Catalogue::builtin();
     let loaded = opening::load_policy(&args.dir.join("policy"), &catalogue)?;
+    let version = Version::of(&loaded);
     let policy = Arc::new(loaded.policy);
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
     opening::prepare_embedded(&opened, &settings, &policy)?;
@@ -48,6 +50,7 @@ pub(crate) fn demo(args: &DemoArgs, settings: &Settings, out: &mut dyn Write) ->
         opened: &opened,
         settings: &settings,
         policy: &policy,
+        version: &version,
         catalogue: &catalogue,
         metrics: &metrics,
     };
@@ -71,6 +74,7 @@ struct Stage<'a> {
     opened: &'a Opened,
     settings: &'a Settings,
     policy: &'a Arc<Policy>,
+    version: &'a Version,
     catalogue: &'a Catalogue,
     metrics: &'a Metrics,
 }
@@ -116,15 +120,17 @@ impl Stage<'_> {
     }
 
     fn router(&self, drain: bool, pulse: &Arc<Pulse>) -> Result<Router> {
-        let session = self.opened.log.session(&SessionOptions {
+        let mut session = self.opened.log.session(&SessionOptions {
             group: format!("hinge-{ROLE}"),
             instance: self.settings.stream.instance.clone(),
             topics: self.settings.input_topics(),
             start_at: None,
         })?;
+        let mut reader = self.opened.log.reader()?;
+        versions::store(self.version, self.catalogue, session.as_mut(), reader.as_mut())?;
         Ok(Router::new(Parts {
             session,
-            reader: self.opened.log.reader()?,
+            reader,
             policy: Arc::clone(self.policy),
             catalogue: self.catalogue.clone(),
             settings: hinge_router::Settings {

@@ -218,6 +218,7 @@ pub(super) fn next_commands(dir: &Path, id: &str, out: &mut dyn Write) -> Result
          \x20 {program} tail --data {data} hinge.notifications.quality --until-end -n 3\n\
          \x20 {program} why --data {data} {id}\n\
          \x20 {program} tail --data {data} hinge.decisions --until-end --format json -n 1\n\
+         \x20 {program} replay --data {data} --start-at earliest    (decides everything again: nothing differs)\n\
          \x20 {program} check --policy {policy}    (then change a rule and check again)\n\
          \x20 {program} init my-policy             (a policy of your own)",
         dir.display()

@@ -1,7 +1,7 @@
 //! The invented shop: what happened in its three weeks, as records on its four streams.
 //!
 //! Always the same (a fixed seed): most orders go well; some come late, are changed, cancelled, told
-//! twice, or arrive broken.
+//! twice, or arrive broken. Customers of late ones are told, most of them in time, and some complain.
 
 use std::borrow::Cow;
 
@@ -18,6 +18,8 @@ const ZONE: &str = "Europe/Zurich";
 
 /// What the campaign promises.
 const PROMISE: &str = "two-days";
+
+const CAMPAIGN: &str = "campaign-spring";
 
 const STATES: [&str; 6] = ["ZH", "BE", "VD", "TI", "GR", "BS"];
 
@@ -60,17 +62,34 @@ struct Shop<'a> {
 }
 
 impl Shop<'_> {
+    /// A promise that its keepers can say no to, and the campaign that makes it known.
     fn campaign(&mut self, first: Date) -> Result<()> {
+        let starts = first.saturating_add(4.days()).to_string();
+        let facts = json!({
+            "promise": "Two days",
+            "statement": "delivered within two days",
+            "terms": [{"term": "delivered within two days", "measure": "delivered-on-time", "within": 2,
+                       "unit": "days", "share": "95.00"}],
+            "origin": "campaign",
+            "valid_from": &starts,
+            "zone": ZONE,
+            "keepers": ["operations", "warehouse", "delivery"],
+            "campaign_id": CAMPAIGN,
+            "owner": "marketing",
+            "promise_ids": [PROMISE],
+            "performed_by": "marketing",
+        });
+        self.tell("promise.made", PROMISE, Self::at(first, 8 * 60), &facts)?;
         let facts = json!({
             "campaign": "Spring in two days",
             "claims": ["delivered within two days", "free of charge from 50 francs"],
             "promise_ids": [PROMISE],
             "channels": ["email", "web"],
-            "starts_on": first.saturating_add(4.days()).to_string(),
+            "starts_on": &starts,
             "zone": ZONE,
             "performed_by": "marketing",
         });
-        self.tell("campaign.launched", "campaign-spring", Self::at(first, 9 * 60), &facts)
+        self.tell("campaign.launched", CAMPAIGN, Self::at(first, 9 * 60), &facts)
     }
 
     /// One order's walk through the chain.
@@ -105,7 +124,22 @@ impl Shop<'_> {
             let changed = confirmed + minutes(self.rng.i64(5..90));
             self.tell("order.changed", &order, changed, &joined(&common, facts))?;
         }
+        if self.rng.u8(..100) < 7 {
+            self.task(&order, confirmed, &common)?;
+        }
         self.deliver(&order, confirmed, promised, &common)
+    }
+
+    /// Something that the warehouse is asked to do beside the usual, and what came of it.
+    fn task(&mut self, order: &str, confirmed: Timestamp, common: &Json) -> Result<()> {
+        let due = confirmed + minutes(5 * 60);
+        let task = json!({"task": "wrap as a present", "activity": "packing", "due_at": due.to_string()});
+        let assigned = joined(&task, json!({"assigned_to": "warehouse", "performed_by": "operations"}));
+        self.tell("task.assigned", order, confirmed + minutes(10), &joined(common, assigned))?;
+        let outcome = if self.rng.u8(..100) < 10 { "not_possible" } else { "done" };
+        let completed = joined(&task, json!({"outcome": outcome, "performed_by": "warehouse"}));
+        let done = confirmed + minutes(self.rng.i64(40..300));
+        self.tell("task.completed", order, done, &joined(common, completed))
     }
 
     fn deliver(&mut self, order: &str, confirmed: Timestamp, promised: Date, common: &Json) -> Result<()> {
@@ -123,19 +157,47 @@ impl Shop<'_> {
             let known = leaves + minutes(self.rng.i64(60..600));
             if new_date > promised.to_string() {
                 self.tell("delivery.delayed", order, known, &joined(common, facts))?;
+                if self.rng.u8(..100) < 80 {
+                    self.apologise(order, known, &new_date, common)?;
+                }
             }
         }
         let day = Self::local_date(arrives);
         let late = day > promised.to_string();
         self.tell("delivery.completed", order, arrives, &joined(common, json!({"delivered_date": day})))?;
         if self.rng.u8(..100) < if late { 60 } else { 6 } {
-            let topic = if late { "complaint" } else { "question" };
             let channel = self.one_of(&["telephone", "email", "counter"]);
-            let facts = json!({"channel": channel, "topic": topic});
             let asked = arrives + minutes(self.rng.i64(20..900));
+            if late && self.rng.u8(..100) < 50 {
+                return self.complain(order, channel, asked, common);
+            }
+            let topic = if late { "delivery" } else { "question" };
+            let facts = json!({"channel": channel, "topic": topic});
             self.tell("contact.received", order, asked, &joined(common, facts))?;
         }
         Ok(())
+    }
+
+    /// What the customer is told of a delay: in advance, with an apology, an explanation and a new date.
+    fn apologise(&mut self, order: &str, known: Timestamp, new_date: &str, common: &Json) -> Result<()> {
+        let outcome = if self.rng.u8(..100) < 10 { "failed" } else { "delivered" };
+        let facts = json!({"channel": "email", "about": ["delay"], "parts": ["informed", "apologised", "explained"],
+                           "new_date": new_date, "outcome": outcome, "performed_by": "customer-support"});
+        let told = known + minutes(self.rng.i64(10..200));
+        self.tell("customer.notified", order, told, &joined(common, facts))
+    }
+
+    /// A complaint, and how it ended.
+    fn complain(&mut self, order: &str, channel: &str, at: Timestamp, common: &Json) -> Result<()> {
+        let causes = json!([{"cause": "late-delivery", "chain_step": "delivery", "department": "delivery"}]);
+        let severity = if self.rng.u8(..100) < 15 { "severe" } else { "normal" };
+        let due = Self::local_date(at + minutes(14 * 24 * 60));
+        let facts = json!({"channel": channel, "causes": &causes, "severity": severity, "answer_due": due});
+        self.tell("complaint.received", order, at, &joined(common, facts))?;
+        let facts = json!({"outcome": "upheld", "causes": causes, "remedies": ["apology", "compensation"],
+                           "compensation": "10.00", "currency": "CHF", "customer_informed": true});
+        let closed = at + minutes(self.rng.i64(24 * 60..5 * 24 * 60));
+        self.tell("complaint.closed", order, closed, &joined(common, facts))
     }
 
     /// Writes an event, now and then twice.

@@ -29,7 +29,7 @@ fn check(file: &str, from: &str, to: &str, (code, words): (&str, &[&str])) {
     let told = told.unwrap_or_else(|| panic!("`{from}` -> `{to}`: no `{code}` in {problems:#?}"));
     assert!(told.file.ends_with(file), "{told}");
     assert_eq!(told.line, line.get(), "{told}");
-    let all = format!("{} {}", told.message, told.help);
+    let all = format!("{} {} {}", told.message, told.help, told.suggestion.as_deref().unwrap_or_default());
     for word in words {
         assert!(all.contains(word), "`{word}` is not said: {told}");
     }
@@ -61,7 +61,7 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
         "template: order-pack",
         ("name-unknown", &["templates/order-pack.md"]),
     );
-    check(ROUTES, "kind: do", "kind: done", ("yaml-invalid", &["done"]));
+    check(ROUTES, "kind: do", "kind: done", ("value-invalid", &["`done`", "know, do, answer"]));
     check(ROUTES, "id: order-promised", "id: order-to-pack", ("name-duplicate", &["order-to-pack"]));
     check(ROUTES, "id: order-to-pack", "id: Order To Pack", ("name-invalid", &["lower-case"]));
     check(
@@ -71,27 +71,32 @@ fn each_mistake_is_told_with_file_line_and_what_to_do() {
         ("fact-unknown", &["`promised`", "promised_date"]),
     );
     check(ROUTES, "event.value >=", "event.valeu >=", ("fact-unknown", &["`valeu`", "value"]));
-    check(ROUTES, "event.value >=", "order.value >=", ("fact-unknown", &["`order`", "event.state"]));
-    check(ROUTES, "event.value >= 500.0", "event.value >=", ("expression-invalid", &["CEL"]));
+    check(ROUTES, "event.value >=", "order.value >=", ("fact-unknown", &["`order`", "event.value"]));
+    check(
+        ROUTES,
+        "event.value >= 500.0",
+        "event.value >=",
+        ("expression-invalid", &["missing after `>=`", "CEL"]),
+    );
     check(ROUTES, "event.value >= 500.0", "shout(event.value)", ("expression-invalid", &["`shout`"]));
-    check(ROUTES, "owner: finance", "ownr: finance", ("yaml-invalid", &["ownr"]));
+    check(ROUTES, "owner: finance", "ownr: finance", ("key-unknown", &["`ownr`", "owner"]));
     check(ROUTES, "to: finance", "to: *nobody", ("yaml-invalid", &["anchor"]));
     check(ROUTES, "to: finance", "to: []", ("policy-empty", &["tells nobody"]));
     check(ROUTES, "owner: finance", "owner: ''", ("policy-empty", &["large-order"]));
     check("departments.yaml", "finance:", "Finance:", ("name-invalid", &["`Finance`"]));
-    check("departments.yaml", "format: avro", "format: xml", ("yaml-invalid", &["xml"]));
-    check("departments.yaml", "{title: Finance}", "{partitions: 0}", ("name-invalid", &["256"]));
+    check("departments.yaml", "format: avro", "format: xml", ("value-invalid", &["`xml`", "avro"]));
+    check("departments.yaml", "{title: Finance}", "{partitions: 0}", ("value-invalid", &["256"]));
     check("chain.yaml", "delivery.scheduled", "delivery.schedule", ("name-unknown", &["delivery.scheduled"]));
     check("chain.yaml", "order.changed", "order.placed", ("name-duplicate", &["`operations`"]));
     check("chain.yaml", "step: delivery\n", "step: operations\n", ("name-duplicate", &["`operations`"]));
-    check("policy.yaml", "catalogue: 1", "catalogue: 9", ("catalogue-version", &["9", "version 1"]));
+    check("policy.yaml", "catalogue: 2", "catalogue: 9", ("catalogue-version", &["9", "version 2"]));
     check(
         "policy.yaml",
         "ignored: []",
         "ignored: [{type: order.lost, reason: x}]",
         ("name-unknown", &["order.lost"]),
     );
-    check("policy.yaml", "name: An", "nme: An", ("yaml-invalid", &["nme"]));
+    check("policy.yaml", "name: An", "nme: An", ("key-unknown", &["`nme`", "name"]));
     check(
         "templates/delivered.md",
         "{{ event.correlationid }}",
@@ -109,6 +114,22 @@ fn an_event_type_that_nobody_thought_of_is_refused_by_name() {
     let both = |text: &str| text.replace("ignored: []", "ignored: [{type: order.placed, reason: tired}]");
     let problems = load_with("policy.yaml", both).map(|_| ()).unwrap_err();
     assert!(problems.to_string().contains("`order.placed` is ignored, but a rule looks at it"), "{problems}");
+}
+
+#[test]
+fn an_event_type_newer_than_the_pinned_catalogue_need_not_be_thought_of() {
+    let without_rules = |pinned: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        write_starter(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("routes/45-complaints.yaml")).unwrap();
+        let manifest = folder.path().join("policy.yaml");
+        let text = fs::read_to_string(&manifest).unwrap().replace("catalogue: 2", pinned);
+        fs::write(manifest, text).unwrap();
+        load(folder.path(), &Catalogue::builtin()).map(|_| ())
+    };
+    let problems = without_rules("catalogue: 2").unwrap_err();
+    assert!(problems.to_string().contains("no rule looks at `complaint.closed`"), "{problems}");
+    without_rules("catalogue: 1").unwrap();
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn a_record_without_a_value_is_rejected() {
 fn the_mode_comes_from_content_type_then_headers_then_body() {
     type Row<'a> = (&'a str, Vec<(&'a str, &'a str)>, Vec<u8>, Encoding);
     let body = structured(&format!(r#","data":{PLACED}"#));
-    let avro = super::samples::samples().remove(1).avro;
+    let avro = super::samples::newest_sample("order.placed").avro;
     let table: Vec<Row<'_>> = vec![
         ("JSON in binary mode", with("", ""), PLACED.into(), Encoding::JsonBinary),
         (
@@ -180,7 +180,7 @@ fn structured_events_keep_their_attributes_and_refuse_doubt() {
         event.extensions,
         [("sequence".into(), "7".into()), ("dataschema".into(), "https://shop.example/s".into())]
     );
-    let avro = super::samples::samples().remove(1).avro;
+    let avro = super::samples::newest_sample("order.placed").avro;
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, avro);
     let with_avro =
         structured(&format!(r#","datacontenttype":"application/avro","data_base64":"{encoded}""#));

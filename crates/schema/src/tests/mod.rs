@@ -1,11 +1,14 @@
 //! Tests of the whole crate: the files in `schemas/`, records as tables, properties. One module per question.
 
 mod avro_records;
+mod compatible_schemas;
+mod confluent_records;
 mod house_rules;
 mod json_facts;
 mod json_records;
 mod notifications;
 mod properties;
+mod readme;
 mod samples;
 
 use std::fs;

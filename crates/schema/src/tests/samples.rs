@@ -13,7 +13,7 @@ use crate::{Catalogue, json_facts};
 
 /// One version's samples.
 pub(super) struct Sample {
-    file: &'static SchemaFile,
+    pub(super) file: &'static SchemaFile,
     pub(super) event_type: &'static str,
     pub(super) version: u32,
     pub(super) json: String,
@@ -35,6 +35,11 @@ pub(super) fn samples() -> Vec<Sample> {
         Sample { file, event_type: file.event_type, version: file.version, json, avro }
     };
     EVENT_SCHEMAS.iter().map(read).collect()
+}
+
+/// The sample of the newest version of an event type.
+pub(super) fn newest_sample(event_type: &str) -> Sample {
+    samples().into_iter().rfind(|sample| sample.event_type == event_type).unwrap()
 }
 
 /// A JSON sample in Avro, by the schema of its own version.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hinge_stream::{Committed, Error, Offset, Polled, Positions, SessionOptions};
 
-use crate::backends::{STEP, after, each, next, only, to, until, values};
+use crate::backends::{STEP, after, each, given, next, only, to, until, values};
 
 #[test]
 fn outputs_and_positions_are_committed_together() {
@@ -77,6 +77,26 @@ fn positions_may_be_committed_alone() {
         assert_eq!(session.commit(&after(&records)).unwrap(), Committed::Done);
         session.close().unwrap();
         assert_eq!(place.session().1, after(&records));
+    });
+}
+
+#[test]
+fn a_session_may_write_before_anything_is_given_to_it() {
+    each(|place| {
+        place.append("in", &["a"]);
+        let mut session = place.log.session(&place.options()).unwrap();
+        session.begin().unwrap();
+        session.send(&to(&place.name("out"), "never")).unwrap();
+        session.abort().unwrap();
+        session.begin().unwrap();
+        session.send(&to(&place.name("out"), "first")).unwrap();
+        session.send(&to(&place.name("out"), "second")).unwrap();
+        assert_eq!(session.commit(&Positions::new()).unwrap(), Committed::Done);
+        assert_eq!(values(&place.all("out")), ["first", "second"]);
+
+        assert_eq!(given(&mut *session), only(place.partition("in"), Offset(0)));
+        assert_eq!(values(&next(&mut *session, 1)), ["a"]);
+        session.close().unwrap();
     });
 }
 

@@ -51,7 +51,60 @@ fn a_policy_with_errors_starts_nothing_and_is_shown_with_file_and_line() {
     assert!(!data.exists(), "a run that was refused made a log");
     let found = run(["check", "--format", "json", "--policy", shown(&policy)]);
     assert_eq!(found.code, Some(2));
-    assert_eq!(objects(&found.output)[0]["line"], line);
+    let first = &objects(&found.output)[0];
+    assert_eq!((&first["line"], &first["severity"]), (&json!(line), &json!("error")));
+    let width = first["end_column"].as_u64().unwrap() - first["column"].as_u64().unwrap();
+    assert_eq!((width, &first["end_line"]), (7, &json!(line)), "`nowhere` is underlined as a whole: {first}");
+}
+
+#[test]
+fn a_policy_with_warnings_holds_and_each_is_shown_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, data) = (folder.path().join("policy"), folder.path().join("data"));
+    run(["init", shown(&policy)]).well();
+    let dead =
+        "routes:\n  - {id: dead, owner: quality, on: order.placed, to: quality, when: event.valeu < 1.0}\n";
+    let rules = policy.join("routes/90-dead.yaml");
+    fs::write(&rules, dead.replace("event.valeu < 1.0", "event.value < 1.0 && event.value > 2.0")).unwrap();
+
+    let said = run(["check", "--policy", shown(&policy)]).well();
+    assert!(said.output.contains("1 warning") && said.log.contains("rule-never-matches"), "{}", said.log);
+    let found = objects(&run(["check", "--format", "json", "--policy", shown(&policy)]).well().output);
+    assert_eq!((found.len(), &found[0]["severity"]), (2, &json!("warning")));
+    let drained = run(["run", "--drain", "--policy", shown(&policy), "--data", shown(&data)]).well();
+    assert_eq!(drained.log.matches("rule-never-matches").count(), 1, "{}", drained.log);
+
+    // A misspelling comes with what was meant.
+    fs::write(&rules, dead).unwrap();
+    let found = run(["check", "--format", "json", "--policy", shown(&policy)]);
+    assert_eq!((found.code, &objects(&found.output)[0]["suggestion"]), (Some(2), &json!("value")));
+}
+
+#[test]
+fn a_policy_whose_rule_tests_fail_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, data) = (folder.path().join("policy"), folder.path().join("data"));
+    run(["init", shown(&policy)]).well();
+    let rules = policy.join("routes/20-orders.yaml");
+    let text = fs::read_to_string(&rules).unwrap();
+    fs::write(&rules, text.replace("event.value >= 500.0", "event.value > 500.0")).unwrap();
+    for command in [vec!["check"], vec!["run", "--drain", "--data", shown(&data)]] {
+        let arguments = command.into_iter().chain(["--policy", shown(&policy)]);
+        run(arguments).refused(2, &["test-failed", "expected the rule to match", "its condition is false"]);
+    }
+    assert!(!data.exists(), "a run that was refused made a log");
+}
+
+#[test]
+fn schemas_for_editors_are_written_beside_a_policy_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy");
+    run(["init", shown(&policy)]).well();
+    let schema = policy.join(".schemas/routes.schema.json");
+    let before = fs::read_to_string(&schema).unwrap();
+    fs::write(&schema, "{}").unwrap();
+    run(["init", shown(&policy), "--schemas"]).well();
+    assert_eq!(fs::read_to_string(&schema).unwrap(), before);
 }
 
 #[test]

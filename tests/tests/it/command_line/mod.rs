@@ -3,12 +3,14 @@
 //! * [`commands`]: every command but `run`;
 //! * [`running`]: `hinge run` while it runs and when it is asked to end;
 //! * [`refusals`]: `hinge run` where it cannot go on;
+//! * [`schemas`]: `hinge schemas`, and the folder of schemas for Confluent's framing;
 //! * [`full_disk`]: the same where the reason goes away.
 
 mod commands;
 mod full_disk;
 mod refusals;
 mod running;
+mod schemas;
 
 use std::path::Path;
 

@@ -25,11 +25,11 @@ const SERVICE_ARROWS: &[&str] =
 
 /// Dependencies that are large, or that decide what a crate is about, and the only crates that may have them.
 const HOMES: &[(&str, &[&str])] = &[
+    ("annotate-snippets", &["hinge-policy"]),
     ("apache-avro", &["hinge-schema"]),
     ("axum", &["hinge"]),
     ("cel", &["hinge-domain"]),
     ("clap", &["hinge"]),
-    ("miette", &["hinge-policy", "hinge"]),
     ("minijinja", &["hinge-domain"]),
     ("rdkafka", &["hinge-stream", "hinge-tests"]),
     ("rusqlite", &["hinge-stream", "hinge-tests"]),

@@ -4,6 +4,8 @@
 //!
 //! `make bench`. Prints what it measures; judging it is the reader's business.
 
+mod one_order;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +75,19 @@ Promised for {{ event.promised_date }} ({{ event.zone }}).
 fn main() {
     // `cargo test --benches` and the like only want to know whether it starts.
     if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    for (name, encoding, format) in [
+        ("JSON", hinge_schema::Encoding::JsonBinary, hinge_domain::Format::Json),
+        ("Avro", hinge_schema::Encoding::Avro, hinge_domain::Format::Avro),
+    ] {
+        let one = one_order::measure(encoding, format);
+        println!(
+            "{name}: {:?} fastest, {:?} median, {:.2} out, {} bytes in",
+            one.fastest, one.median, one.outputs, one.bytes
+        );
+    }
+    if std::env::args().any(|it| it == "--one-order") {
         return;
     }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is writable");

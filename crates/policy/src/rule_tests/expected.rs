@@ -1,0 +1,146 @@
+//! What a rule test expects, beside what came of its event.
+
+use hinge_domain::{Decision, Notification, Policy, Rule};
+use serde_saphyr::Spanned;
+
+use crate::diagnostic::Page;
+use crate::place::Place;
+use crate::routes::known_department;
+use crate::yaml::{Node, text_of};
+
+/// One test's expectation, being compared.
+pub(super) struct Expected<'a, 'p> {
+    pub(super) name: &'a Spanned<String>,
+    pub(super) expect: &'a Node,
+    pub(super) page: &'a mut Page<'p>,
+}
+
+impl Expected<'_, '_> {
+    /// Notes everything that is not as expected.
+    pub(super) fn compare(
+        mut self,
+        policy: &Policy,
+        rule: &Rule,
+        decision: &Decision<'_>,
+        told: &[Notification],
+    ) {
+        let expect = &self.expect.value;
+        let before = self.page.problems.len();
+        let told_to = expect.texts_at("told");
+        let not_told_to = expect.texts_at("not_told");
+        for department in told_to.iter().chain(&not_told_to) {
+            known_department(self.page, &policy.departments, department);
+        }
+        if self.page.problems.len() > before || !self.matched(rule, decision) {
+            return;
+        }
+        let names: Vec<&str> = told.iter().map(|it| it.department.as_ref()).collect();
+        let all = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        for department in told_to.iter().filter(|it| !names.contains(&it.value.as_str())) {
+            self.fail(department, &format!("`{}` to be told", department.value), &all);
+        }
+        for department in not_told_to.iter().filter(|it| names.contains(&it.value.as_str())) {
+            self.fail(department, &format!("`{}` not to be told", department.value), &all);
+        }
+        self.people();
+        let of_rule = |it: &&Notification| {
+            rule.to.iter().any(|position| policy.departments[*position].name == it.department)
+        };
+        let meant: Vec<&Notification> = if told_to.is_empty() {
+            told.iter().filter(of_rule).collect()
+        } else {
+            told.iter().filter(|it| told_to.iter().any(|name| *name.value == *it.department)).collect()
+        };
+        self.notifications(&meant);
+        if let Some(history) = expect.flag_at("history").filter(|history| history.value != decision.history) {
+            let of = |history| if history { "history" } else { "no history" };
+            self.fail(&history, of(history.value), of(decision.history));
+        }
+    }
+
+    /// Whether the rule matches as expected; if not, nothing else is worth looking at.
+    fn matched(&mut self, rule: &Rule, decision: &Decision<'_>) -> bool {
+        let expected = self.expect.value.flag_at("matched");
+        let matched = decision.matched.iter().any(|matched| matched.rule.id == rule.id);
+        if matched == expected.as_ref().is_none_or(|expected| expected.value) {
+            return true;
+        }
+        let got = if matched {
+            "it matches".to_owned()
+        } else if let Some(unknown) = decision.unknown.iter().find(|unknown| unknown.rule.id == rule.id) {
+            format!("it cannot tell, because {}", unknown.why)
+        } else if let Some(stop) = decision.matched.iter().find(|matched| matched.rule.stop) {
+            format!("the rule `{}` stops before it", stop.rule.id)
+        } else {
+            "its condition is false".to_owned()
+        };
+        let wanted = if matched { "the rule not to match" } else { "the rule to match" };
+        let place = expected.as_ref().map_or_else(|| Place::from(self.name), Place::from);
+        self.fail(place, wanted, &got);
+        false
+    }
+
+    /// The people whom the notification names. No rule has an audience yet, so nobody is named.
+    fn people(&mut self) {
+        if let Some(first) = self.expect.value.texts_at("people").first() {
+            self.fail(first, &format!("`{}` to be named", first.value), "nobody: the rule has no audience");
+        }
+    }
+
+    /// The notifications that are meant: those of the departments in `told`, else those of the rule.
+    fn notifications(&mut self, meant: &[&Notification]) {
+        let expect = &self.expect.value;
+        let (kind, priority) = (expect.text_at("kind"), expect.text_at("priority"));
+        for it in meant {
+            let to = format!("`{}` is told", it.department);
+            if let Some(kind) = kind.as_ref().filter(|kind| kind.value != it.ask.name()) {
+                self.fail(kind, &format!("the kind `{}`", kind.value), &format!("{to} `{}`", it.ask.name()));
+            }
+            if let Some(priority) = priority.as_ref().filter(|priority| priority.value != it.priority.name())
+            {
+                let got = format!("{to} with the priority `{}`", it.priority.name());
+                self.fail(priority, &format!("the priority `{}`", priority.value), &got);
+            }
+            self.text("title", &it.title, &to);
+            self.text("body", &it.body, &to);
+            if let Some(missing) = expect.get("missing") {
+                let mut expected: Vec<String> =
+                    expect.texts_at("missing").into_iter().map(|fact| fact.value).collect();
+                let mut got: Vec<&str> = it.missing.iter().map(AsRef::as_ref).collect();
+                expected.sort();
+                got.sort_unstable();
+                if expected != got {
+                    let list = |facts: String| if facts.is_empty() { "nothing".to_owned() } else { facts };
+                    let got = format!("{to} that {} is missing", list(got.join(", ")));
+                    self.fail(missing, &format!("{} to be missing", list(expected.join(", "))), &got);
+                }
+            }
+        }
+        // What is asked of a notification that nobody gets is not met.
+        let asked =
+            ["kind", "priority", "title", "body", "missing"].into_iter().find_map(|key| expect.get(key));
+        if let Some(asked) = asked.filter(|_| meant.is_empty() && expect.get("told").is_none()) {
+            self.fail(asked, "a notification that is like this", "no department of the rule is told");
+        }
+    }
+
+    fn text(&mut self, key: &str, got: &str, to: &str) {
+        let Some(expected) = self.expect.value.get(key) else { return };
+        if let Some(text) = text_of(expected) {
+            if text.value.trim() != got {
+                self.fail(&text, &format!("this {key}"), &format!("{to} \"{got}\""));
+            }
+            return;
+        }
+        for part in expected.value.texts_at("contains") {
+            if !got.contains(&part.value) {
+                self.fail(&part, &format!("a {key} that contains this"), &format!("{to} \"{got}\""));
+            }
+        }
+    }
+
+    fn fail(&mut self, place: impl Into<Place>, expected: &str, got: &str) {
+        let message = format!("the test fails: {}", self.name.value);
+        self.page.note("test-failed", place, message, &format!("expected {expected}; got: {got}"));
+    }
+}

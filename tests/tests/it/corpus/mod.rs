@@ -1,0 +1,152 @@
+//! The hostile corpus: everything that somebody could send, each with the verdict that is right.
+//!
+//! The cases are data, in `tests/corpus/` (its README.md tells how they are written). Here they are read, expanded
+//! and put before the program through the doors that everybody uses:
+//!
+//! * [`record`]: headers and values, before the decoder;
+//! * [`policy`]: files of a policy, and conditions on an event;
+//! * [`rows`]: mappings, and files of rows through `hinge ingest`;
+//! * [`router`]: records again, through a router on a log, so that dead letters are seen;
+//! * [`independent`]: values again, before decoders that others wrote.
+
+mod bytes;
+mod independent;
+mod mapping;
+mod policy;
+mod record;
+mod router;
+mod seeds;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hinge_schema::Catalogue;
+use serde::de::DeserializeOwned;
+
+/// The verdict that is right.
+#[derive(Clone)]
+enum Expected<A> {
+    /// It is taken, and says this.
+    Accept(A),
+    /// It is not, with this code and words.
+    Reject { code: String, says: Vec<String> },
+}
+
+fn verdict<A>(text: &str, says: Vec<String>, accepted: A) -> Expected<A> {
+    match text.split_once(' ') {
+        None if text == "accept" => Expected::Accept(accepted),
+        Some(("reject", code)) => Expected::Reject { code: code.to_owned(), says },
+        _ => panic!("`{text}` is no verdict: write `accept` or `reject CODE`"),
+    }
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+/// The families of a folder, each under the name of folder and file.
+fn files<F: DeserializeOwned>(folder: &str) -> Vec<(String, F)> {
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(corpus().join(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+    found.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    found.sort();
+    let read = |path: PathBuf| {
+        let name = format!("{folder}/{}", path.file_stem().unwrap().to_str().unwrap());
+        let text = fs::read_to_string(&path).unwrap();
+        (name.clone(), toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// One combination of an entry's axes: what stands for `<axis>`, in names and elsewhere.
+#[derive(Clone, Default)]
+struct Named(Vec<(String, String, String)>);
+
+impl Named {
+    fn text(&self, text: &str) -> String {
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (axis, _, value)| text.replace(&format!("<{axis}>"), value))
+    }
+
+    fn name(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (axis, name, _)| text.replace(&format!("<{axis}>"), name))
+    }
+}
+
+/// Every combination of the axes; one without any for an entry that has none.
+fn filled(name: &str, axes: &BTreeMap<String, toml::Value>) -> Vec<Named> {
+    let mut all = vec![Named::default()];
+    for (axis, values) in axes {
+        assert!(name.contains(&format!("<{axis}>")), "`{name}` does not name its axis `{axis}`");
+        let text = |value: &toml::Value| value.as_str().expect("an axis is made of texts").to_owned();
+        let named: Vec<(String, String)> = match values {
+            toml::Value::Array(texts) => texts.iter().map(|it| (text(it), text(it))).collect(),
+            toml::Value::Table(texts) => texts.iter().map(|(name, it)| (name.clone(), text(it))).collect(),
+            _ => panic!("`{name}`: an axis is a list or a table"),
+        };
+        let with = |before: &Named| {
+            let before = before.clone();
+            let more = named.iter().map(move |(name, value)| {
+                let mut all = before.clone();
+                all.0.push((axis.clone(), name.clone(), value.clone()));
+                all
+            });
+            more.collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(with).collect();
+    }
+    all
+}
+
+/// Fails with every case that came out otherwise, by name.
+#[track_caller]
+fn assert_right(what: &str, count: usize, wrong: &[String]) {
+    let told = wrong.join("\n  ");
+    assert!(wrong.is_empty(), "{} of {count} cases of {what} came out otherwise:\n  {told}", wrong.len());
+}
+
+#[test]
+fn every_record_of_the_corpus_gets_the_verdict_that_is_right() {
+    let catalogue = Catalogue::builtin();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in ["avro", "json", "cloudevents"].into_iter().flat_map(record::cases) {
+        count += 1;
+        if let Err(how) = record::judge(&case, &catalogue) {
+            wrong.push(format!("{}: {how}", case.name));
+        }
+    }
+    assert_right("records", count, &wrong);
+}
+
+#[test]
+fn every_policy_of_the_corpus_gets_the_verdict_that_is_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = policy::policies();
+    let judged = cases.iter().filter_map(|case| {
+        policy::judge_policy(case, &catalogue).err().map(|how| format!("{}: {how}", case.name))
+    });
+    assert_right("policies", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_condition_of_the_corpus_says_what_is_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = policy::conditions(&catalogue);
+    let bench = policy::Bench::new(&catalogue);
+    let judged =
+        cases.iter().filter_map(|case| bench.judge(case).err().map(|how| format!("{}: {how}", case.name)));
+    assert_right("conditions", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = mapping::mappings();
+    let judged = cases
+        .iter()
+        .filter_map(|case| mapping::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name)));
+    assert_right("mappings", cases.len(), &judged.collect::<Vec<_>>());
+}

@@ -1,0 +1,66 @@
+//! The corpus as seeds of the fuzz targets in `tests/fuzz`, in the forms that those read.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use hinge_schema::Catalogue;
+
+use super::record::RecordCase;
+use super::{policy, record};
+
+/// Longer inputs teach a fuzzer nothing that shorter ones do not.
+const LONGEST: usize = 8 * 1024;
+
+/// A record as `tests/fuzz` reads it: headers, an empty line, the value.
+fn record_seed(case: &RecordCase) -> Vec<u8> {
+    let mut seed = Vec::new();
+    for (name, value) in &case.headers {
+        seed.extend_from_slice(name.as_bytes());
+        if let Some(value) = value {
+            seed.extend_from_slice(b": ");
+            seed.extend_from_slice(value);
+        }
+        seed.push(b'\n');
+    }
+    if let Some(value) = &case.value {
+        seed.push(b'\n');
+        seed.extend_from_slice(value);
+    }
+    seed
+}
+
+/// Writes the seeds of a target that are short enough, each once, and says how many there are.
+fn write(folder: &Path, seeds: impl Iterator<Item = Vec<u8>>) -> usize {
+    let seeds: BTreeSet<Vec<u8>> = seeds.filter(|seed| seed.len() <= LONGEST).collect();
+    fs::create_dir_all(folder).unwrap();
+    for (number, seed) in seeds.iter().enumerate() {
+        fs::write(folder.join(format!("{number:05}")), seed).unwrap();
+    }
+    seeds.len()
+}
+
+#[test]
+fn the_corpus_makes_seeds_for_every_fuzz_target() {
+    let temporary = tempfile::tempdir().unwrap();
+    let asked = std::env::var_os("HINGE_FUZZ_SEEDS");
+    let folder = asked.as_deref().map_or(temporary.path(), Path::new);
+    let catalogue = Catalogue::builtin();
+    let records = ["avro", "json", "cloudevents"].into_iter().flat_map(record::cases);
+    // A truncation is a fuzzer's own first idea.
+    let records = records.filter(|case| !case.name.contains("/first-"));
+    let counts = [
+        ("record", write(&folder.join("record"), records.map(|case| record_seed(&case)))),
+        ("policy", write(&folder.join("policy"), policy::policies().iter().map(policy::PolicyCase::seed))),
+        (
+            "condition",
+            write(
+                &folder.join("condition"),
+                policy::conditions(&catalogue).into_iter().map(|case| case.when.into_bytes()),
+            ),
+        ),
+    ];
+    for (target, count) in counts {
+        assert!(count >= 20, "{count} seeds for `{target}`");
+    }
+}
