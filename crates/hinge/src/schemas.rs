@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use comfy_table::ContentArrangement;
+use comfy_table::{CellAlignment, ContentArrangement};
 use hinge_schema::{Catalogue, Compared, ForeignSchema, Incompatibility, NOTIFICATION_TYPE};
 use serde_json::{Value as Json, json};
 
@@ -70,8 +70,11 @@ pub(crate) fn read(file: &Path) -> Result<ForeignSchema> {
 }
 
 fn list(catalogue: &Catalogue, format: Format, out: &mut dyn Write) -> Result<()> {
-    let mut table = table(&["event type", "stream", "what it tells", "versions", "since catalogue"]);
+    let mut table = table(&["event type", "stream", "versions", "since", "what it tells"]);
     table.set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(words) = table.column_mut(4) {
+        words.set_cell_alignment(CellAlignment::Left);
+    }
     for shape in catalogue.shapes() {
         let since = catalogue.since(&shape.event_type).unwrap_or_default();
         let versions: Vec<u32> = (1..=shape.version).collect();
@@ -86,16 +89,16 @@ fn list(catalogue: &Catalogue, format: Format, out: &mut dyn Write) -> Result<()
         table.add_row([
             shape.event_type.as_ref(),
             shape.stream.name(),
-            meaning,
             &versions.join(", "),
             &since.to_string(),
+            meaning,
         ]);
     }
     if format == Format::Text {
         writeln!(out, "{table}\n")?;
         writeln!(
             out,
-            "This is catalogue version {}; a policy pins the one it was written for.",
+            "This is catalogue version {}; `since` is the version that a type came with, and a policy pins one.",
             catalogue.version()
         )?;
         writeln!(

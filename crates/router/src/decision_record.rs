@@ -2,10 +2,11 @@
 //!
 //! `hinge why` reads it. Facts that name or reach a person directly are not written down.
 
-use hinge_domain::{Decision, Event, Pii, Value, Verdict};
-use hinge_schema::Stamp;
+use std::sync::Arc;
+
+use hinge_domain::{Decision, Event, Pii, Reason, Value, Verdict};
+use hinge_schema::Stamped;
 use hinge_stream::Record;
-use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::decode::Envelope;
@@ -14,7 +15,7 @@ use crate::decode::Envelope;
 const PERSONAL: &str = "(personal)";
 
 #[derive(Serialize)]
-struct DecisionRecord<'a> {
+struct DecisionRecord<'a, Matches, Unknowns, Notifications> {
     event: About<'a>,
     topic: &'a str,
     partition: i32,
@@ -24,14 +25,12 @@ struct DecisionRecord<'a> {
     policy_version: &'a str,
     chain_step: &'a str,
     history: bool,
-    matched: Vec<Matched<'a>>,
-    unknown: Vec<Unknown<'a>>,
+    matched: Matches,
+    unknown: Unknowns,
     unrendered: &'a [String],
-    notifications: Vec<Told<'a>>,
-    #[serde(serialize_with = "as_text")]
-    recorded: Timestamp,
-    #[serde(serialize_with = "as_text")]
-    decided: Timestamp,
+    notifications: Notifications,
+    recorded: &'a str,
+    decided: &'a str,
 }
 
 #[derive(Serialize)]
@@ -41,8 +40,7 @@ struct About<'a> {
     r#type: &'a str,
     subject: &'a str,
     correlationid: &'a str,
-    #[serde(serialize_with = "as_text")]
-    time: Timestamp,
+    time: &'a str,
 }
 
 #[derive(Serialize)]
@@ -65,8 +63,35 @@ struct Told<'a> {
     id: uuid::Uuid,
     department: &'a str,
     ask: &'static str,
-    rules: Vec<&'a str>,
-    missing: Vec<&'a str>,
+    rules: Rules<'a>,
+    missing: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<Chosen<'a>>,
+}
+
+/// Whom of the department it is for; who they are is kept under the hash.
+#[derive(Serialize)]
+struct Chosen<'a> {
+    hash: &'a str,
+    size: usize,
+}
+
+/// The ids of the rules that asked.
+struct Rules<'a>(&'a [Reason]);
+
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|reason| reason.rule.as_ref()))
+    }
+}
+
+/// A list of what an iterator gives, written without being gathered first.
+struct Each<I>(I);
+
+impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
 }
 
 /// The values that a condition read, as one object.
@@ -104,13 +129,14 @@ fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Resu
     serializer.collect_str(value)
 }
 
-/// The record as JSON.
-pub(crate) fn encode(
+/// Appends the record, as JSON, to `target`.
+pub(crate) fn write(
     record: &Record,
     envelope: &Envelope,
     decision: &Decision<'_>,
-    stamp: &Stamp,
-) -> Result<Vec<u8>, serde_json::Error> {
+    stamped: &Stamped<'_>,
+    target: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
     let event = &envelope.event;
     let (outcome, reason, notifications) = match &decision.verdict {
         Verdict::Emitted(notifications) => ("emitted", None, notifications.as_slice()),
@@ -127,31 +153,36 @@ pub(crate) fn encode(
         id: told.id,
         department: &told.department,
         ask: told.ask.name(),
-        rules: told.reasons.iter().map(|reason| reason.rule.as_ref()).collect(),
-        missing: told.missing.iter().map(AsRef::as_ref).collect(),
+        rules: Rules(&told.reasons),
+        missing: &told.missing,
+        audience: told
+            .audience
+            .as_deref()
+            .map(|audience| Chosen { hash: audience.hash(), size: audience.size() }),
     });
-    serde_json::to_vec(&DecisionRecord {
+    let record = DecisionRecord {
         event: About {
             id: &event.id,
             source: &event.source,
             r#type: event.event_type(),
             subject: &event.subject,
             correlationid: &event.correlation_id,
-            time: event.occurred,
+            time: stamped.occurred(),
         },
         topic: &record.place.topic,
         partition: record.place.partition,
         offset: record.offset.0,
         outcome,
         reason,
-        policy_version: &stamp.policy_version,
+        policy_version: &stamped.stamp.policy_version,
         chain_step: &decision.chain_step,
         history: decision.history,
-        matched: matched.collect(),
-        unknown: unknown.collect(),
+        matched: Each(matched),
+        unknown: Each(unknown),
         unrendered: &decision.unrendered,
-        notifications: told.collect(),
-        recorded: stamp.recorded,
-        decided: stamp.decided,
-    })
+        notifications: Each(told),
+        recorded: stamped.recorded(),
+        decided: stamped.decided(),
+    };
+    serde_json::to_writer(target, &record)
 }

@@ -4,12 +4,11 @@
 //! `hinge dead-letters replay` writes both headers (`operator/letters.rs`); everything follows from them, so that
 //! the same input gives the same decision, whenever it is read.
 
-use hinge_domain::{Decision, Event, Policy, Verdict, correction_id, decide, notification_id};
+use hinge_domain::{Decision, Event, Verdict, correction_id, notification_id};
 use hinge_schema::Code;
 use hinge_stream::Record;
 use uuid::Uuid;
 
-use crate::decode::Envelope;
 use crate::place::RecordPlace;
 
 /// The header with the place of the record that is repaired.
@@ -34,17 +33,8 @@ pub(crate) fn of(record: &Record) -> Option<Repair> {
     Some(Repair { place, of_conflict })
 }
 
-/// Decides on an event, by the instant at which it was recorded.
-pub(crate) fn decide_on<'a>(envelope: &Envelope, policy: &'a Policy) -> Decision<'a> {
-    let mut decision = decide(&envelope.event, policy, envelope.recorded);
-    if envelope.corrects() {
-        correct(&mut decision, &envelope.event);
-    }
-    decision
-}
-
 /// Gives what is told after a decided conflict ids of its own: readers keep one of each id, and have the first.
-fn correct(decision: &mut Decision<'_>, event: &Event) {
+pub(crate) fn correct(decision: &mut Decision<'_>, event: &Event) {
     if let Verdict::Emitted(notifications) = &mut decision.verdict {
         let telling = event.content();
         for notification in notifications {

@@ -111,11 +111,10 @@ impl<'a> Attributes<'a> {
             Some(_) => return Err(invalid("specversion", "only `1.0` is known")),
             None => return Err(missing("specversion")),
         }
-        let required =
-            |name, value: Option<Cow<'_, str>>| value.map(Cow::into_owned).ok_or_else(|| missing(name));
+        let required = |name, value: Option<Cow<'a, str>>| value.ok_or_else(|| missing(name));
         let instant = |name, text: &str| instant_text(text).map_err(|problem| invalid(name, problem));
-        let id = required("id", self.id)?;
-        let source = required("source", self.source)?;
+        let id = required("id", self.id)?.into_owned();
+        let source = required("source", self.source)?.into_owned();
         if !is_uri_reference(&source) {
             return Err(invalid("source", "not a URI reference, such as `/shop`"));
         }
@@ -140,12 +139,12 @@ impl<'a> Attributes<'a> {
 /// Not empty, not too long, and nothing in it that would break a line of a log or a header.
 ///
 /// Source: CloudEvents 1.0.2, "Type System", String: neither control characters nor noncharacters.
-fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
+pub(crate) fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
     if value.is_empty() {
         Err(invalid(name, "empty"))
     } else if value.len() > limit {
         Err(invalid(name, &format!("longer than {limit} bytes")))
-    } else if value.chars().any(char::is_control) {
+    } else if has_control(value) {
         Err(invalid(name, "contains a control character"))
     } else if value.chars().any(is_noncharacter) {
         Err(invalid(name, "contains a noncharacter of Unicode"))
@@ -173,6 +172,14 @@ pub fn is_uri_reference(text: &str) -> bool {
         }
     }
     true
+}
+
+fn has_control(value: &str) -> bool {
+    if value.is_ascii() {
+        value.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        value.chars().any(char::is_control)
+    }
 }
 
 fn missing(name: &str) -> Rejection {

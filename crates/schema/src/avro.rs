@@ -13,14 +13,13 @@ use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Schema, util::max_allocation_bytes};
 use hinge_domain::{Field, Value};
-use serde::Serialize;
 
 use crate::avro_facts::{from_record, to_record};
 use crate::avro_walk::Walk;
 use crate::fingerprint::fingerprint;
 use crate::path::Path;
 use crate::schema_fields::{SchemaError, check_limits, fields_of};
-use crate::{Code, Rejection};
+use crate::{Code, Rejection, avro_datum};
 
 /// The first bytes of the single-object encoding, version 1.
 pub(crate) const MARKER: [u8; 2] = [0xC3, 0x01];
@@ -94,6 +93,11 @@ impl Writer {
 
     /// Reads data that must end exactly where the schema says.
     pub(crate) fn read(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
+        avro_datum::read(datum, &self.fields).map_or_else(|| self.read_by_library(datum), Ok)
+    }
+
+    /// The same by the library, which says what is wrong.
+    pub(crate) fn read_by_library(&self, datum: &[u8]) -> Result<Vec<Value>, Rejection> {
         let value = read_all(&self.decoder, &self.walk, datum)?;
         let Avro::Record(written) = value else { return Err(truncated()) };
         from_record(written, &self.fields, Path::Data)
@@ -107,8 +111,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a value that has the fields of this schema, in their order.
-    pub(crate) fn serialize(&self, value: &impl Serialize, target: &mut Vec<u8>) -> Result<(), Rejection> {
+    /// Writes a value that has the fields of this schema, in their order, as the library does.
+    #[cfg(test)]
+    pub(crate) fn serialize(
+        &self,
+        value: &impl serde::Serialize,
+        target: &mut Vec<u8>,
+    ) -> Result<(), Rejection> {
         let written = self.encoder.write_ser(target, value);
         written.map_err(|error| Rejection::new(Code::DataInvalid, describe(error.details())))?;
         Ok(())

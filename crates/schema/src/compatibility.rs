@@ -170,7 +170,8 @@ fn enums(writer: &EnumSchema, reader: &EnumSchema, path: &str, found: &mut Found
     let unknown: Vec<&str> =
         writer.symbols.iter().filter(|symbol| !reader.symbols.contains(symbol)).map(String::as_str).collect();
     if reader.default.is_none() && !unknown.is_empty() {
-        let problem = format!("may be `{}`, which is not known and has no default", unknown.join("`, `"));
+        let problem =
+            format!("may be `{}`, which it does not know, and it has no default", unknown.join("`, `"));
         note(found, path, problem, unknown.len() < writer.symbols.len());
     }
 }

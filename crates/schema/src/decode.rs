@@ -245,12 +245,15 @@ fn data_format(content_type: Option<&str>, body: &[u8]) -> Result<DataFormat, Re
             )),
         };
     };
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match media_type.as_str() {
-        "application/avro" | "avro/binary" | "application/vnd.apache.avro" => Ok(DataFormat::Avro),
-        "application/json" => Ok(DataFormat::Json),
-        other if other.ends_with("+json") => Ok(DataFormat::Json),
-        _ => Err(unsupported("the content type is neither JSON nor Avro")),
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let is = |known: &str| media_type.eq_ignore_ascii_case(known);
+    let ending = media_type.len().checked_sub("+json".len()).and_then(|start| media_type.get(start..));
+    if is("application/json") || ending.is_some_and(|ending| ending.eq_ignore_ascii_case("+json")) {
+        Ok(DataFormat::Json)
+    } else if is("application/avro") || is("avro/binary") || is("application/vnd.apache.avro") {
+        Ok(DataFormat::Avro)
+    } else {
+        Err(unsupported("the content type is neither JSON nor Avro"))
     }
 }
 

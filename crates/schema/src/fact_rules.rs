@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use hinge_domain::{Field, Kind, Value};
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{Offset, TimeZone};
 use rust_decimal::Decimal;
 
 use crate::path::Path;
@@ -112,13 +112,21 @@ pub(crate) fn days_of(date: Date) -> i32 {
 /// A date by its text.
 pub(crate) fn date_text(text: &str) -> Result<Value, &'static str> {
     const NOT_A_DATE: &str = "not a date such as 2026-03-02";
-    let shape_fits = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    let date: Date = if shape_fits { text.parse().map_err(|_| NOT_A_DATE)? } else { return Err(NOT_A_DATE) };
+    let date = <&[u8; 10]>::try_from(text.as_bytes()).ok().and_then(date_of).ok_or(NOT_A_DATE)?;
     if date.year() < 1 { Err("a date outside the years 1 to 9999") } else { Ok(Value::Date(date)) }
+}
+
+/// The date that ten bytes such as `2026-03-02` say.
+fn date_of(text: &[u8; 10]) -> Option<Date> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
+    let year = number([y1, y2])? * 100 + number([y3, y4])?;
+    Date::new(year, number([m1, m2])?.try_into().ok()?, number([d1, d2])?.try_into().ok()?).ok()
+}
+
+/// The number that two digits say.
+fn number(digits: [u8; 2]) -> Option<i16> {
+    let [tens, ones] = digits.map(|digit| digit.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| i16::from(tens) * 10 + i16::from(ones))
 }
 
 /// An instant by its text. Strictly RFC 3339, as other readers of the same record are strict too.
@@ -126,6 +134,9 @@ pub(crate) fn instant_text(text: &str) -> Result<Timestamp, &'static str> {
     const NOT_AN_INSTANT: &str = "not an instant by RFC 3339, such as 2026-03-02T10:15:00Z";
     /// The most digits that jiff reads: nanoseconds. What is finer is dropped.
     const FINEST: usize = 9;
+    if let Some(instant) = usual_instant(text.as_bytes()) {
+        return instant_in_range(instant);
+    }
     let fraction_digits = rfc3339_fraction(text.as_bytes()).ok_or(NOT_AN_INSTANT)?;
     let instant: Timestamp = if fraction_digits > FINEST {
         let (start, zone) = (&text[..SECONDS_END + 1 + FINEST], &text[SECONDS_END + 1 + fraction_digits..]);
@@ -142,6 +153,33 @@ pub(crate) fn instant_text(text: &str) -> Result<Timestamp, &'static str> {
         return Err(NOT_AN_INSTANT);
     }
     instant_in_range(instant)
+}
+
+/// An instant in the form that nearly all of them have: `2026-03-02T10:15:00Z`, with or without a fraction.
+fn usual_instant(text: &[u8]) -> Option<Timestamp> {
+    let (date, rest) = text.split_first_chunk::<10>()?;
+    let ([b'T', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else {
+        return None;
+    };
+    let fraction = match rest.strip_suffix(b"Z")? {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => {
+            let mut nanos = 0_i32;
+            for place in 0..9 {
+                let digit = digits.get(place).map_or(0, |digit| digit.wrapping_sub(b'0'));
+                if digit > 9 {
+                    return None;
+                }
+                nanos = nanos * 10 + i32::from(digit);
+            }
+            nanos
+        }
+        _ => return None,
+    };
+    let part = |digits: [u8; 2], below: i16| number(digits).filter(|number| *number < below)?.try_into().ok();
+    let time =
+        Time::new(part([*h1, *h2], 24)?, part([*m1, *m2], 60)?, part([*s1, *s2], 60)?, fraction).ok()?;
+    Offset::UTC.to_timestamp(date_of(date)?.to_datetime(time)).ok()
 }
 
 /// Where the seconds end in RFC 3339: `2026-03-02T10:15:00`.
@@ -188,6 +226,9 @@ fn ends_a_month(instant: Timestamp) -> bool {
 pub(crate) fn decimal_text(text: &str, scale: u32) -> Result<Value, String> {
     // Longer than anything with 18 digits needs; it also keeps exponents out of reach.
     const LONGEST: usize = 64;
+    if let Some(number) = usual_decimal(text.as_bytes(), scale) {
+        return Ok(Value::Decimal(number));
+    }
     let only_number = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
     let digit_ends = text.bytes().next_back().is_some_and(|byte| byte.is_ascii_digit());
     let digit_starts =
@@ -201,6 +242,32 @@ pub(crate) fn decimal_text(text: &str, scale: u32) -> Result<Value, String> {
         Decimal::from_str_exact(text)
     };
     decimal(number.map_err(|_| too_many_digits(scale))?, scale)
+}
+
+/// An exact number in the form that nearly all of them have: digits, and no more after the point than wanted.
+fn usual_decimal(text: &[u8], scale: u32) -> Option<Decimal> {
+    let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
+    let point = digits.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = point.map_or((digits, &[][..]), |point| (&digits[..point], &digits[point + 1..]));
+    let missing = usize::try_from(scale).ok()?.checked_sub(fraction.len())?;
+    let enough = !whole.is_empty() && (point.is_none() || !fraction.is_empty());
+    if !enough || whole.len() + fraction.len() + missing > DECIMAL_PRECISION as usize {
+        return None;
+    }
+    let mut unscaled = 0_i64;
+    for byte in whole.iter().chain(fraction) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        unscaled = unscaled * 10 + i64::from(digit);
+    }
+    // What a negative zero is, the library may say.
+    if negative && unscaled == 0 {
+        return None;
+    }
+    unscaled *= 10_i64.pow(missing.try_into().ok()?);
+    Decimal::try_from_i128_with_scale(if negative { -unscaled } else { unscaled }.into(), scale).ok()
 }
 
 /// An exact number with the digits that its schema allows, and exactly so many after the point.
@@ -222,4 +289,48 @@ pub(crate) fn decimal(number: Decimal, scale: u32) -> Result<Value, String> {
 /// What is said of an exact number that its schema has no room for.
 pub(crate) fn too_many_digits(scale: u32) -> String {
     format!("at most {DECIMAL_PRECISION} digits, {scale} of them after the point")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn usual_instants_are_read_as_jiff_reads_them(
+            text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,10})?(Z|z|[+-][0-2][0-9]:[0-6][0-9])",
+            zulu in any::<bool>(),
+        ) {
+            let text = if zulu { format!("{}Z", text.trim_end_matches(|last: char| !last.is_ascii_digit())) } else { text };
+            if let Some(instant) = usual_instant(text.as_bytes()) {
+                prop_assert!(rfc3339_fraction(text.as_bytes()).is_some());
+                prop_assert_eq!(Ok(instant), text.parse::<Timestamp>().map_err(|_| "not an instant"), "{}", text);
+            }
+        }
+
+        #[test]
+        fn dates_are_read_as_jiff_reads_them(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]|[0-9-]{8,11}") {
+            let parsed: Option<Date> = text.parse().ok();
+            let read = <&[u8; 10]>::try_from(text.as_bytes()).ok().and_then(date_of);
+            if let Some(date) = read {
+                prop_assert_eq!(Some(date), parsed);
+            } else {
+                let as_written = |date: &Date| date.year() >= 0 && date.to_string() == text;
+                prop_assert!(!parsed.is_some_and(|date| as_written(&date)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn usual_numbers_are_read_as_the_decimal_library_reads_them(
+            text in "-?[0-9]{0,12}(\\.[0-9]{0,6})?|-?0(\\.0{1,3})?", scale in 0u32..6,
+        ) {
+            if let Some(number) = usual_decimal(text.as_bytes(), scale) {
+                let exactly =
+                    Decimal::from_str_exact(&text).ok().and_then(|number| decimal(number, scale).ok());
+                let Some(Value::Decimal(exactly)) = exactly else { panic!("{text} is not exact") };
+                prop_assert_eq!(exactly.serialize(), number.serialize(), "{}", &text);
+            }
+        }
+    }
 }

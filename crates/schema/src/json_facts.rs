@@ -11,9 +11,12 @@ use uuid::Uuid;
 use crate::fact_rules::{
     check_items, date_text, decimal_text, expected, fact_instant, instant_text, invalid, symbol, when_missing,
 };
-use crate::json_members::{JsonKind, items, members, text};
+use crate::json_members::{JsonKind, each_item, each_member, text};
 use crate::path::Path;
 use crate::{Code, Rejection};
+
+/// So many fields a record has usually at the most.
+const USUAL_FIELDS: usize = 32;
 
 /// The facts of one event from the text of a JSON object, in the form that the page of event types describes.
 pub fn facts(data: &str, shape: &Arc<Shape>) -> Result<Facts, Rejection> {
@@ -28,23 +31,52 @@ pub(crate) fn record(
     path: Path<'_>,
     left_out: &[&str],
 ) -> Result<Vec<Value>, Rejection> {
-    let mut found: Vec<Option<&RawValue>> = vec![None; fields.len()];
-    for (name, raw) in members(object, path)?.0 {
-        let Some(position) = fields.iter().position(|field| *field.name == *name) else { continue };
-        // Readers differ in which of two they believe, so neither is believed.
+    let mut values = Vec::with_capacity(fields.len());
+    each_value(object, fields, path, |field, given, path| {
+        let given = given.filter(|_| !left_out.contains(&&*field.name));
+        values.push(given.map_or_else(|| when_missing(field, path), |raw| value(raw, &field.kind, path))?);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// Hands over each field in the order of the schema, with what the object gives for it.
+fn each_value<'a>(
+    object: &'a str,
+    fields: &[Field],
+    path: Path<'_>,
+    mut each: impl FnMut(&Field, Option<&'a RawValue>, Path<'_>) -> Result<(), Rejection>,
+) -> Result<(), Rejection> {
+    let mut on_stack = [None; USUAL_FIELDS];
+    let mut on_heap = Vec::new();
+    let found: &mut [Option<&RawValue>] = if let Some(found) = on_stack.get_mut(..fields.len()) {
+        found
+    } else {
+        on_heap.resize(fields.len(), None);
+        &mut on_heap
+    };
+    let mut twice = None;
+    let mut next = 0;
+    each_member(object, path, |name, raw| {
+        // Mostly they come in the order of the schema.
+        let expected = fields.get(next).filter(|field| *field.name == *name).map(|_| next);
+        let known = expected.or_else(|| fields.iter().position(|field| *field.name == *name));
+        let Some(position) = known else { return };
+        next = position + 1;
         if found[position].replace(raw).is_some() {
-            let path = Path::Member(&path, &fields[position].name);
-            return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
+            twice.get_or_insert(position);
         }
+    })?;
+    // Readers differ in which of two they believe, so neither is believed.
+    if let Some(position) = twice {
+        let path = Path::Member(&path, &fields[position].name);
+        return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
     }
-    let values = fields.iter().zip(found).map(|(field, raw)| {
-        let path = Path::Member(&path, &field.name);
-        match raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null && !left_out.contains(&&*field.name)) {
-            Some(raw) => value(raw, &field.kind, path),
-            None => when_missing(field, path),
-        }
-    });
-    values.collect()
+    for (field, raw) in fields.iter().zip(found) {
+        let given = raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null);
+        each(field, given, Path::Member(&path, &field.name))?;
+    }
+    Ok(())
 }
 
 fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection> {
@@ -81,18 +113,32 @@ fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection
             if got != JsonKind::List {
                 return Err(wrong_kind());
             }
-            let raws = items(raw, path)?;
-            check_items(raws.len(), path)?;
-            let raws = raws.into_iter().enumerate();
-            let values = raws.map(|(position, raw)| value(raw, item, Path::Item(&path, position)));
-            Value::List(values.collect::<Result<_, _>>()?)
+            let mut values = Ok(Vec::new());
+            each_item(raw, path, |raw| {
+                if let Ok(known) = &mut values {
+                    let position = known.len();
+                    let item = check_items(position + 1, path)
+                        .and_then(|()| value(raw, item, Path::Item(&path, position)));
+                    match item {
+                        Ok(item) => known.push(item),
+                        Err(rejection) => values = Err(rejection),
+                    }
+                }
+            })?;
+            Value::List(values?)
         }
         Kind::Record(fields) => {
             if got != JsonKind::Object {
                 return Err(wrong_kind());
             }
-            let values = record(raw.get(), fields, path, &[])?;
-            Value::Record(fields.iter().map(|field| Arc::clone(&field.name)).zip(values).collect())
+            let mut members = Vec::with_capacity(fields.len());
+            each_value(raw.get(), fields, path, |field, given, path| {
+                let value =
+                    given.map_or_else(|| when_missing(field, path), |raw| value(raw, &field.kind, path))?;
+                members.push((Arc::clone(&field.name), value));
+                Ok(())
+            })?;
+            Value::Record(members)
         }
     })
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::path::Path;
@@ -111,9 +111,81 @@ pub(crate) fn members<'a>(text: &'a str, path: Path<'_>) -> Result<Members<'a>, 
     serde_json::from_str(text).map_err(|error| not_json(path, "not a JSON object", &error))
 }
 
+/// Takes an object apart, member by member, without gathering them. Nothing that was handed over counts if this fails.
+pub(crate) fn each_member<'a>(
+    text: &'a str,
+    path: Path<'_>,
+    each: impl FnMut(&str, &'a RawValue),
+) -> Result<(), Rejection> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let taken = Each(each).deserialize(&mut json).and_then(|()| json.end());
+    taken.map_err(|error| not_json(path, "not a JSON object", &error))
+}
+
+struct Each<F>(F);
+
+impl<'de, F: FnMut(&str, &'de RawValue)> DeserializeSeed<'de> for Each<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Each<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            (self.0)(&name, value);
+        }
+        Ok(())
+    }
+}
+
 /// Takes a list apart.
 pub(crate) fn items<'a>(raw: &'a RawValue, path: Path<'_>) -> Result<Vec<&'a RawValue>, Rejection> {
     serde_json::from_str(raw.get()).map_err(|error| not_json(path, "not a JSON list", &error))
+}
+
+/// Takes a list apart, item by item. Nothing that was handed over counts if this fails.
+pub(crate) fn each_item<'a>(
+    raw: &'a RawValue,
+    path: Path<'_>,
+    each: impl FnMut(&'a RawValue),
+) -> Result<(), Rejection> {
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    let taken = EachItem(each).deserialize(&mut json).and_then(|()| json.end());
+    taken.map_err(|error| not_json(path, "not a JSON list", &error))
+}
+
+struct EachItem<F>(F);
+
+impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for EachItem<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for EachItem<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            (self.0)(item);
+        }
+        Ok(())
+    }
 }
 
 /// The content of a JSON text, borrowed where it has no escapes.

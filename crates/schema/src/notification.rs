@@ -10,72 +10,104 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::avro::{MARKER, Writer};
-use crate::files::NOTIFICATION_SCHEMA;
-use crate::{Code, Encoded, Rejection};
+use crate::files::NOTIFICATION_SCHEMAS;
+use crate::stamp::{Stamp, Stamped};
+use crate::{Code, Encoded, Rejection, avro_bytes};
 
 /// The CloudEvents type of a notification.
 pub const NOTIFICATION_TYPE: &str = "hinge.notification";
 /// The CloudEvents source of a notification.
 pub const NOTIFICATION_SOURCE: &str = "/hinge/router";
 
-/// What is known of a decision beside what was decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// The version of the policy that decided.
-    pub policy_version: Arc<str>,
-    /// When the event was recorded; kept to the millisecond.
-    pub recorded: Timestamp,
-    /// When it was decided; kept to the millisecond.
-    pub decided: Timestamp,
-}
+/// All versions of the schema of notifications.
+pub(crate) static VERSIONS: LazyLock<Vec<Arc<Writer>>> = LazyLock::new(|| {
+    let parsed = NOTIFICATION_SCHEMAS.iter().map(|file| Writer::parse(file.text));
+    parsed.map(|parsed| Arc::new(parsed.expect("the compiled-in schemas are checked by a test").1)).collect()
+});
 
 /// The newest schema of notifications.
-pub(crate) static WRITER: LazyLock<Arc<Writer>> = LazyLock::new(|| {
-    let parsed = Writer::parse(NOTIFICATION_SCHEMA.text);
-    Arc::new(parsed.expect("the compiled-in schema is checked by a test").1)
-});
+pub(crate) fn newest() -> &'static Writer {
+    static NEWEST: LazyLock<&Writer> =
+        LazyLock::new(|| VERSIONS.last().expect("there is a version of the schema"));
+    &NEWEST
+}
 
 /// Encodes a notification with the headers that its record carries (`schemas/README.md`).
 ///
 /// # Errors
-/// `data-invalid` where a value has no form in the format; none that the domain makes.
+/// Those of [`write_notification`].
 pub fn encode_notification(
     notification: &Notification,
     stamp: &Stamp,
     format: Format,
 ) -> Result<Encoded, Rejection> {
-    let (value, content_type) = match format {
-        Format::Json => (json(notification, stamp)?, "application/json"),
-        Format::Avro => (avro(notification, stamp)?, "application/avro"),
-    };
-    let about = &notification.about;
-    let headers = [
-        ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", notification.id.to_string()),
-        ("ce_source", NOTIFICATION_SOURCE.to_owned()),
-        ("ce_type", NOTIFICATION_TYPE.to_owned()),
-        ("ce_time", stamp.decided.to_string()),
-        ("ce_subject", about.subject.clone()),
-        ("ce_correlationid", about.correlation_id.clone()),
-        ("ce_causationid", about.id.clone()),
-        ("content-type", content_type.to_owned()),
-    ];
-    let headers =
-        headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), value.into_bytes())).collect();
+    let stamped = Stamped::new(stamp, notification.about.occurred);
+    let mut value = Vec::new();
+    write_notification(notification, &stamped, format, &mut value)?;
+    let mut headers = Vec::new();
+    notification_headers(notification, &stamped, format, &mut |name, value| {
+        headers.push((Cow::Borrowed(name), value.to_vec()));
+    });
     Ok(Encoded { headers, value })
 }
 
-fn json(notification: &Notification, stamp: &Stamp) -> Result<Vec<u8>, Rejection> {
-    let document = document(notification, stamp, FactsObject(&notification.facts));
-    serde_json::to_vec(&document).map_err(|_| Rejection::new(Code::DataInvalid, "a fact has no form in JSON"))
+/// Appends a notification's value to `target`.
+///
+/// # Errors
+/// `data-invalid` where a value has no form in the format; none that the domain makes.
+pub fn write_notification(
+    notification: &Notification,
+    stamped: &Stamped<'_>,
+    format: Format,
+    target: &mut Vec<u8>,
+) -> Result<(), Rejection> {
+    let unwritable =
+        |format: &str| Rejection::new(Code::DataInvalid, format!("a fact has no form in {format}"));
+    match format {
+        Format::Json => {
+            let document = document(notification, stamped, FactsObject(&notification.facts));
+            serde_json::to_writer(target, &document).map_err(|_| unwritable("JSON"))
+        }
+        Format::Avro => {
+            target.extend_from_slice(&MARKER);
+            target.extend_from_slice(&newest().fingerprint());
+            let document = document(notification, stamped, FactsList(&notification.facts));
+            avro_bytes::write(&document, target).map_err(|_| unwritable("Avro"))
+        }
+    }
 }
 
-fn avro(notification: &Notification, stamp: &Stamp) -> Result<Vec<u8>, Rejection> {
-    let facts = notification.facts.iter().map(|(name, value)| Fact { name, value: Shown(value) });
-    let mut bytes = MARKER.to_vec();
-    bytes.extend_from_slice(&WRITER.fingerprint());
-    WRITER.serialize(&document(notification, stamp, facts.collect::<Vec<_>>()), &mut bytes)?;
-    Ok(bytes)
+/// The same in Avro, as the library writes it by the schema, without its marker and fingerprint.
+#[cfg(test)]
+pub(crate) fn by_library(notification: &Notification, stamp: &Stamp) -> Vec<u8> {
+    let stamped = Stamped::new(stamp, notification.about.occurred);
+    let mut datum = Vec::new();
+    let document = document(notification, &stamped, FactsList(&notification.facts));
+    newest().serialize(&document, &mut datum).unwrap();
+    datum
+}
+
+/// Hands the headers of a notification's record to `put`, one by one.
+pub fn notification_headers(
+    notification: &Notification,
+    stamped: &Stamped<'_>,
+    format: Format,
+    put: &mut dyn FnMut(&'static str, &[u8]),
+) {
+    let about = &notification.about;
+    let content_type = match format {
+        Format::Json => "application/json",
+        Format::Avro => "application/avro",
+    };
+    put("ce_specversion", b"1.0");
+    put("ce_id", notification.id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    put("ce_source", NOTIFICATION_SOURCE.as_bytes());
+    put("ce_type", NOTIFICATION_TYPE.as_bytes());
+    put("ce_time", stamped.decided().as_bytes());
+    put("ce_subject", about.subject.as_bytes());
+    put("ce_correlationid", about.correlation_id.as_bytes());
+    put("ce_causationid", about.id.as_bytes());
+    put("content-type", content_type.as_bytes());
 }
 
 /// What a department reads: in the order of the schema, borrowed from the decision, the facts as the format
@@ -95,15 +127,22 @@ struct Document<'a, Facts> {
     correlation_id: &'a str,
     chain_step: &'a str,
     rank: u32,
-    reasons: Vec<ReasonPart<'a>>,
+    reasons: Reasons<'a>,
     facts: Facts,
     missing: &'a [Arc<str>],
     history: bool,
     policy_version: &'a str,
-    #[serde(serialize_with = "as_millis")]
-    recorded: Timestamp,
-    #[serde(serialize_with = "as_millis")]
-    decided: Timestamp,
+    recorded: Instant<'a>,
+    decided: Instant<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<AudiencePart<'a>>,
+}
+
+/// Whom of the department it is for.
+#[derive(Serialize)]
+struct AudiencePart<'a> {
+    hash: &'a str,
+    size: i64,
 }
 
 #[derive(Serialize)]
@@ -112,8 +151,7 @@ struct EventPart<'a> {
     source: &'a str,
     r#type: &'a str,
     subject: &'a str,
-    #[serde(serialize_with = "as_text")]
-    time: Timestamp,
+    time: &'a str,
 }
 
 #[derive(Serialize)]
@@ -126,12 +164,51 @@ struct ReasonPart<'a> {
     because: Option<&'a str>,
 }
 
+/// An instant to the millisecond, in both formats, so that they tell the same.
+struct Instant<'a> {
+    instant: Timestamp,
+    text: &'a str,
+}
+
+impl Serialize for Instant<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(self.text)
+        } else {
+            serializer.serialize_i64(self.instant.as_millisecond())
+        }
+    }
+}
+
+/// The rules that asked for it.
+struct Reasons<'a>(&'a [Reason]);
+
+impl Serialize for Reasons<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|Reason { rule, owner, ask, because }| ReasonPart {
+            rule,
+            owner,
+            kind: symbol(*ask),
+            because: because.as_deref(),
+        }))
+    }
+}
+
 /// The facts in JSON: one object.
 struct FactsObject<'a>(&'a [(Arc<str>, Value)]);
 
 impl Serialize for FactsObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name.as_ref(), value)))
+    }
+}
+
+/// The facts in Avro: a list of names with values.
+struct FactsList<'a>(&'a [(Arc<str>, Value)]);
+
+impl Serialize for FactsList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(name, value)| Fact { name, value: Shown(value) }))
     }
 }
 
@@ -184,26 +261,13 @@ fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Resu
     serializer.collect_str(value)
 }
 
-/// To the millisecond in both formats, so that they tell the same.
-fn as_millis<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    let millis = instant.as_millisecond();
-    if serializer.is_human_readable() {
-        serializer.collect_str(&Timestamp::from_millisecond(millis).unwrap_or(*instant))
-    } else {
-        serializer.serialize_i64(millis)
-    }
-}
-
 fn document<'a, Facts>(
     notification: &'a Notification,
-    stamp: &'a Stamp,
+    stamped: &'a Stamped<'_>,
     facts: Facts,
 ) -> Document<'a, Facts> {
     let about = &notification.about;
-    let reason = |reason: &'a Reason| {
-        let Reason { rule, owner, ask, because } = reason;
-        ReasonPart { rule, owner, kind: symbol(*ask), because: because.as_deref() }
-    };
+    let stamp = stamped.stamp;
     Document {
         id: notification.id,
         department: &notification.department,
@@ -216,17 +280,21 @@ fn document<'a, Facts>(
             source: &about.source,
             r#type: &about.event_type,
             subject: &about.subject,
-            time: about.occurred,
+            time: stamped.occurred(),
         },
         correlation_id: &about.correlation_id,
         chain_step: &notification.chain_step,
         rank: notification.rank,
-        reasons: notification.reasons.iter().map(reason).collect(),
+        reasons: Reasons(&notification.reasons),
         facts,
         missing: &notification.missing,
         history: notification.history,
         policy_version: &stamp.policy_version,
-        recorded: stamp.recorded,
-        decided: stamp.decided,
+        recorded: Instant { instant: stamp.recorded, text: stamped.recorded_millis() },
+        decided: Instant { instant: stamp.decided, text: stamped.decided_millis() },
+        audience: notification.audience.as_deref().map(|audience| AudiencePart {
+            hash: audience.hash(),
+            size: i64::try_from(audience.size()).unwrap_or(i64::MAX),
+        }),
     }
 }

@@ -5,7 +5,9 @@
 
 mod check;
 mod convert;
+mod encodings;
 mod functions;
+mod logic;
 mod parts;
 mod syntax;
 
@@ -19,6 +21,7 @@ use cel::{Context, Env, ExecutionError, Program};
 use crate::Value;
 pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
 
+pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
@@ -45,6 +48,7 @@ pub struct Expression {
     source: String,
     program: Program,
     reads: Vec<Read>,
+    path: Option<Vec<String>>,
 }
 
 /// A field that an expression reads: `event.state` reads `state` of `event`.
@@ -98,12 +102,18 @@ impl Expression {
             .map_err(|message| syntax::too_much(source, message))?;
         let mut reads = BTreeSet::new();
         collect_reads(program.expression(), &mut Vec::new(), &mut reads);
-        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
+        let path = path_of(program.expression());
+        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect(), path })
     }
 
     /// The text that it was parsed from.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names along its way, where it does nothing but read one place: `row.customer.state`.
+    pub fn path(&self) -> Option<&[String]> {
+        self.path.as_deref()
     }
 
     /// What it reads, each once, in order of name.
@@ -127,9 +137,16 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
         match self.program.execute(&scope.context) {
             Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
-            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
-            Err(error) => Err(Unknown::Failed(functions::reason(&error))),
+            Err(error) => Err(unknown(&error)),
         }
+    }
+}
+
+/// Why there is no result.
+fn unknown(error: &ExecutionError) -> Unknown {
+    match error {
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        error => Unknown::Failed(functions::reason(error)),
     }
 }
 
@@ -179,6 +196,19 @@ fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), String> {
         return children(&expression.expr).into_iter().try_for_each(|child| check_extent(child, here));
     };
     Err(message)
+}
+
+/// The names of a variable and of the fields read from it, if the expression is nothing else.
+fn path_of(expression: &IdedExpr) -> Option<Vec<String>> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) if !select.test => {
+            let mut path = path_of(&select.operand)?;
+            path.push(select.field.clone());
+            Some(path)
+        }
+        _ => None,
+    }
 }
 
 /// Walks an expression and notes `variable.field` and bare variables; names bound by a macro

@@ -63,7 +63,7 @@ fn each_pair_of_kinds_is_told_whether_it_fits() {
         ("\"null\"", "\"int\"", "`f`: null cannot be read as int"),
         // Enums.
         (SHORT, LONG, ""),
-        (LONG, SHORT, "`f`: may be `b`, `c`, which is not known and has no default (sometimes)"),
+        (LONG, SHORT, "`f`: may be `b`, `c`, which it does not know, and it has no default (sometimes)"),
         (LONG, SAFE, ""),
         (SHORT, r#"{"type":"enum","name":"F","symbols":["a"]}"#, "the enum `E` cannot be read as `F`"),
         (SHORT, "\"string\"", "`f`: enum `E` cannot be read as string"),

@@ -142,4 +142,27 @@ proptest! {
             }
         }
     }
+
+    /// Whatever bytes lie behind a fingerprint: what is read without the library is what the library reads.
+    #[test]
+    fn avro_is_read_as_the_library_reads_it(
+        (event, _) in event(),
+        changes in vec((any::<prop::sample::Index>(), prop_oneof![any::<u8>(), 0u8..4, Just(0x80), Just(0xFF)]), 0..4),
+        (cut, added) in (prop::option::weighted(0.2, any::<prop::sample::Index>()), prop::option::weighted(0.2, any::<u8>())),
+    ) {
+        let catalogue = Catalogue::builtin();
+        let (_, writer) = catalogue.newest_writer(event.event_type()).unwrap();
+        let mut datum = Vec::new();
+        writer.write(event.facts.values(), &mut datum).unwrap();
+        prop_assert!(crate::avro_datum::read(&datum, writer.fields()).is_some(), "what is sound needs no library");
+        for (position, byte) in &changes {
+            let position = position.index(datum.len());
+            datum[position] = *byte;
+        }
+        datum.truncate(cut.map_or(datum.len(), |cut| cut.index(datum.len())));
+        datum.extend(added);
+        if let Some(values) = crate::avro_datum::read(&datum, writer.fields()) {
+            prop_assert_eq!(Ok(values), writer.read_by_library(&datum));
+        }
+    }
 }
