@@ -190,6 +190,8 @@ impl Ordeal<'_> {
     fn start(&self, arguments: Vec<String>) -> Running {
         let mut command = hinge(arguments);
         command.env("HINGE_ROUTER__BATCH_RECORDS", self.batch_records.to_string());
+        // The troubled shop has more broken records than a partition goes on with.
+        command.env("HINGE_ROUTER__STOP_PERCENT", "100");
         // Otherwise the brokers wait for each killed worker until they give it up.
         command.env("HINGE_STREAM__STATIC_MEMBERSHIP", "true");
         Running::start(&mut command)

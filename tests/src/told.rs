@@ -25,8 +25,9 @@ pub struct Told {
     pub inputs: usize,
     /// What each department was told about each correlation id, in order.
     pub notifications: BTreeMap<Sequence, Vec<NotificationRecord>>,
-    /// For each event decided, what was decided.
-    pub decisions: BTreeMap<InputPlace, Json>,
+    /// For each event decided, what was decided: by its record's place and its id, since a record of another
+    /// system may say several.
+    pub decisions: BTreeMap<(InputPlace, String), Json>,
     /// For each record rejected, its code.
     pub letters: BTreeMap<InputPlace, String>,
     /// How many events lie among the unrouted.
@@ -105,8 +106,9 @@ impl Told {
             decision.remove("recorded");
             decision.remove("decided");
         }
-        if self.decisions.insert(place.clone(), decision).is_some() {
-            self.faults.push(format!("{place:?} was decided twice"));
+        let event = (place, decision["event"]["id"].as_str().unwrap_or_default().to_owned());
+        if self.decisions.insert(event.clone(), decision).is_some() {
+            self.faults.push(format!("{event:?} was decided twice"));
         }
     }
 
@@ -116,7 +118,8 @@ impl Told {
         let partition = header("hinge-error-partition").parse().unwrap_or(-1);
         let offset = header("hinge-error-offset").parse().unwrap_or(-1);
         let place = (header("hinge-error-topic"), partition, offset);
-        if self.decisions.contains_key(&place) {
+        let mut at_or_after = self.decisions.range((place.clone(), String::new())..);
+        if at_or_after.next().is_some_and(|((decided, _), _)| *decided == place) {
             self.faults.push(format!("{place:?} was decided and rejected"));
         }
         if self.letters.insert(place.clone(), header("hinge-error-code")).is_some() {

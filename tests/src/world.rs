@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hinge_domain::{Policy, Window};
-use hinge_router::{Clock, Metrics, Parts, Pulse, Router, Settings, Summary, output_topics};
-use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
+use hinge_router::{
+    Clock, HoldSettings, Metrics, Parts, Pulse, Router, Settings, StopLimits, Summary, output_topics,
+};
+use hinge_schema::{Catalogue, NotificationRecord, Sources, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
 use hinge_stream::{
@@ -45,11 +47,15 @@ pub struct World {
     log: Box<dyn Log>,
     policy: Arc<Policy>,
     catalogue: Catalogue,
+    sources: Sources,
     input: String,
     group: String,
     began: BTreeMap<TopicPartition, Offset>,
     window: Window,
     clock: Clock,
+    holds: bool,
+    most_held: (usize, usize),
+    stops: StopLimits,
     // Both go with the world: the folder, or the turn on the broker.
     _place: Place,
 }
@@ -83,12 +89,42 @@ impl World {
         let group = format!("group-{input}");
         let catalogue = Catalogue::builtin();
         let (window, clock) = (Window::default(), Clock::Wall);
-        Self { log, policy, catalogue, input, group, began, window, clock, _place: place }
+        let limits = HoldSettings::default();
+        let most_held = (limits.keys, limits.records);
+        Self {
+            log,
+            policy,
+            catalogue,
+            sources: Sources::default(),
+            input,
+            group,
+            began,
+            window,
+            clock,
+            holds: false,
+            most_held,
+            stops: StopLimits::default(),
+            _place: place,
+        }
     }
 
     /// The distance within which a repetition is recognised, from now on.
     pub fn with_window(mut self, window: Window) -> Self {
         self.window = window;
+        self
+    }
+
+    /// The systems whose records become events, from now on; their topics are made.
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        let spec = |topic: &Arc<str>| TopicSpec {
+            name: topic.to_string(),
+            partitions: 2,
+            replication: 1,
+            settings: Vec::new(),
+        };
+        let specs: Vec<TopicSpec> = sources.topics().into_iter().map(spec).collect();
+        self.log.topics().and_then(|mut topics| topics.create(&specs)).expect("topics can be created");
+        self.sources = sources;
         self
     }
 
@@ -104,6 +140,29 @@ impl World {
         self
     }
 
+    /// From now on what comes behind a rejected record of its key is held: at most so many keys of a partition and
+    /// records of a key.
+    pub fn with_holding(mut self, keys: usize, records: usize) -> Self {
+        (self.holds, self.most_held) = (true, (keys, records));
+        self
+    }
+
+    /// How many rejected records stop a partition, from now on.
+    pub fn with_stops(mut self, stops: StopLimits) -> Self {
+        self.stops = stops;
+        self
+    }
+
+    /// The log of this world.
+    pub fn log(&self) -> &dyn Log {
+        self.log.as_ref()
+    }
+
+    /// Its input topic.
+    pub fn input(&self) -> &str {
+        &self.input
+    }
+
     /// The catalogue that this world speaks.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -111,12 +170,17 @@ impl World {
 
     /// Writes records into the input topic.
     pub fn write(&self, inputs: &[Input]) {
+        self.write_to(&self.input, inputs);
+    }
+
+    /// Writes records into a topic.
+    pub fn write_to(&self, topic: &str, inputs: &[Input]) {
         let mut appender = self.log.appender().expect("the log can be written");
         for input in inputs {
             let headers: Vec<(&str, &[u8])> =
                 input.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
             let record = Outgoing {
-                topic: &self.input,
+                topic,
                 key: input.key.as_deref(),
                 value: input.value.as_deref(),
                 headers: &headers,
@@ -139,20 +203,26 @@ impl World {
         between: impl FnOnce(Box<dyn Session>) -> Box<dyn Session>,
     ) -> (Summary, Registry) {
         let registry = Registry::new();
-        let metrics = Metrics::register(&registry, &self.policy, std::slice::from_ref(&self.input));
+        let mut topics = vec![self.input.clone()];
+        topics.extend(self.sources.topics().into_iter().map(ToString::to_string));
+        let metrics = Metrics::register(&registry, &self.policy, &topics);
         let options = SessionOptions {
             group: self.group.clone(),
             instance: "0".into(),
-            topics: vec![self.input.clone()],
+            topics: topics.clone(),
             start_at: Some(StartAt::Earliest),
         };
         let mut settings = Settings { drain: true, clock: self.clock, ..Settings::default() };
-        settings.windows.insert(self.input.clone(), self.window);
+        settings.windows.extend(topics.into_iter().map(|topic| (topic, self.window)));
+        (settings.hold.keys, settings.hold.records) = self.most_held;
+        settings.hold.topics.extend(self.holds.then(|| self.input.clone()));
+        settings.stops = self.stops;
         let router = Router::new(Parts {
             session: between(self.log.session(&options).expect("the group has a free seat")),
             reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
+            sources: self.sources.clone(),
             settings,
             metrics: metrics.expect("the registry is empty"),
             pulse: Arc::new(Pulse::default()),

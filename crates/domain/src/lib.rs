@@ -43,11 +43,13 @@ pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explai
 pub use expression::{
     Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
 };
-pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
+pub use mapping::{EventMapping, FactSource, Given, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
 pub use nearest::nearest;
-pub use notification::{About, Ask, Notification, Priority, Reason, Revision, notification_id};
+pub use notification::{
+    About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,
+};
 pub use policy::{ChainStep, Department, Format, Parts, Policy, Rule};
-pub use repetition::{Meeting, Memory, Window};
+pub use repetition::{Mark, Meeting, Memory, Window};
 pub use shape::{Field, Kind, Pii, Shape, Stream};
 pub use template::{TemplateError, Templates};
 pub use value::Value;

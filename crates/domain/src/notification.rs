@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
-use crate::{Audience, Value};
+use crate::{Audience, Content, Value};
 
 /// What a notification asks of its readers. Ordered: when several rules match, the most asking one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +103,8 @@ pub struct Reason {
 /// What one department is told about one event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// The same for the same (source, event id, department), always: readers keep one of each.
+    /// The same for the same (source, event id, department), always: readers keep one of each. A correction
+    /// has another one ([`correction_id`]).
     pub id: Uuid,
     /// Who is told.
     pub department: Arc<str>,
@@ -175,6 +176,14 @@ impl NotificationIds {
         bytes.copy_from_slice(&hash[..16]);
         uuid::Builder::from_sha1_bytes(bytes).into_uuid()
     }
+}
+
+/// The id of a correction of the notification `first`: what a department is told when an operator has decided
+/// a conflict for another telling of an event. It is the same for the same telling, always.
+///
+/// Readers keep one of each id, so under the first id the correction would reach nobody.
+pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
+    Uuid::new_v5(&first, telling.bytes())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A record repeats an earlier one of the same partition if both carry the same identity and lie
 //! within [`Window`] of each other. The rule is about that distance, not about what a process happens
 //! to remember: after a restart the stretch is read back, and the answers are the same. Rejected
-//! records never enter; the caller simply does not offer them.
+//! records never enter, held ones only once they are released; the caller simply does not offer them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -69,13 +69,24 @@ impl Seen {
 
     /// Adds a record; forgets those that lie no nearer to any later record than this one.
     fn add(&mut self, sighting: Sighting) {
+        if sighting.offset < self.newest.offset {
+            // Held and released: it enters at its own place, behind what was met meanwhile.
+            if sighting.recorded > self.newest.recorded {
+                self.before.push(sighting);
+            }
+            return;
+        }
         self.before.push(self.newest);
         self.before.retain(|earlier| earlier.recorded > sighting.recorded);
         self.newest = sighting;
     }
 }
 
-/// The identities met in one partition.
+/// Where a record began in a [`Memory`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// The identities met in one partition. One record may have several, all at its offset.
 #[derive(Debug, Default)]
 pub struct Memory {
     window: Window,
@@ -120,8 +131,37 @@ impl Memory {
         meeting
     }
 
-    /// The record met last was rejected after all: it was never met.
-    pub fn forget_last(&mut self) {
+    /// Meets a record with which an operator decided a conflict: what it tells is in force from here on.
+    /// Only when that is in force already, it is a repetition.
+    pub fn take_over(
+        &mut self,
+        identity: Identity,
+        content: Content,
+        offset: i64,
+        recorded: Timestamp,
+    ) -> Meeting {
+        let meeting = self.meet(identity, content, offset, recorded);
+        let Meeting::Conflict { .. } = meeting else { return meeting };
+        let newest = Sighting { offset, recorded };
+        let before = self.seen.insert(identity, Seen { content, first: offset, newest, before: Vec::new() });
+        self.undo.push((identity, before));
+        self.by_offset.push_back((offset, identity));
+        Meeting::New
+    }
+
+    /// A place to come back to with [`Memory::forget_since`], until the next [`Memory::keep`].
+    pub fn mark(&self) -> Mark {
+        Mark(self.undo.len())
+    }
+
+    /// The record that was begun at this mark was rejected after all: none of its identities was ever met.
+    pub fn forget_since(&mut self, mark: Mark) {
+        while self.undo.len() > mark.0 {
+            self.forget_last();
+        }
+    }
+
+    fn forget_last(&mut self) {
         if let Some((identity, before)) = self.undo.pop() {
             self.by_offset.pop_back();
             match before {
@@ -148,9 +188,7 @@ impl Memory {
 
     /// What was met since the last [`Memory::keep`] was rolled back: forget it.
     pub fn forget(&mut self) {
-        while !self.undo.is_empty() {
-            self.forget_last();
-        }
+        self.forget_since(Mark(0));
     }
 
     /// How many identities are remembered.
@@ -207,6 +245,33 @@ mod tests {
     }
 
     #[test]
+    fn a_conflict_that_was_decided_puts_the_second_telling_in_force_until_it_is_rolled_back() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(1), content(1), 0, at(0));
+        memory.keep();
+        assert_eq!(memory.take_over(identity(1), content(2), 2, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(1), content(2), 3, at(0)), Meeting::Repetition { first: 2 });
+        assert_eq!(memory.take_over(identity(1), content(2), 4, at(0)), Meeting::Repetition { first: 2 });
+        assert_eq!(memory.meet(identity(1), content(1), 5, at(0)), Meeting::Conflict { first: 2 });
+        memory.forget();
+        assert_eq!(memory.meet(identity(1), content(1), 6, at(0)), Meeting::Repetition { first: 0 });
+    }
+
+    #[test]
+    fn a_released_record_enters_at_its_own_place() {
+        let mut memory = Memory::new(window());
+        memory.meet(identity(2), content(2), 8, at(0));
+        assert_eq!(memory.meet(identity(1), content(1), 3, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(2), content(2), 4, at(0)), Meeting::Repetition { first: 8 });
+        memory.keep();
+        assert_eq!(memory.meet(identity(1), content(1), 13, at(0)), Meeting::Repetition { first: 3 });
+        assert_eq!(memory.meet(identity(2), content(2), 18, at(0)), Meeting::Repetition { first: 8 });
+        let mut far = Memory::new(window());
+        far.meet(identity(1), content(1), 3, at(0));
+        assert_eq!(far.meet(identity(1), content(1), 14, at(0)), Meeting::New);
+    }
+
+    #[test]
     fn a_clock_that_went_back_hides_no_earlier_record() {
         let mut memory = Memory::new(window());
         assert_eq!(memory.meet(identity(1), content(1), 0, at(36)), Meeting::New);
@@ -218,8 +283,29 @@ mod tests {
     fn what_was_rejected_after_all_was_never_met() {
         let mut memory = Memory::new(window());
         memory.meet(identity(1), content(1), 0, at(0));
-        memory.forget_last();
-        assert_eq!(memory.meet(identity(1), content(2), 1, at(0)), Meeting::New);
+        let second = memory.mark();
+        // Three identities in one record: a new one, one of the record before, and the new one again.
+        assert_eq!(memory.meet(identity(2), content(2), 1, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(1), content(1), 1, at(0)), Meeting::Repetition { first: 0 });
+        assert_eq!(memory.meet(identity(2), content(2), 1, at(0)), Meeting::Repetition { first: 1 });
+        memory.forget_since(second);
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory.meet(identity(2), content(3), 2, at(0)), Meeting::New);
+        // Seen last at offset 0, so at 11 it is out of the window.
+        assert_eq!(memory.meet(identity(1), content(1), 11, at(0)), Meeting::New);
+    }
+
+    #[test]
+    fn several_identities_at_one_offset_leave_the_window_together() {
+        let mut memory = Memory::new(window());
+        for number in [1, 2, 1] {
+            memory.meet(identity(number), content(number), 0, at(0));
+        }
+        memory.keep();
+        assert_eq!(memory.len(), 2);
+        memory.meet(identity(3), content(3), 11, at(0));
+        memory.keep();
+        assert_eq!(memory.len(), 1);
     }
 
     #[test]

@@ -62,12 +62,16 @@ async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
     }
 }
 
-/// Ready: partitions are given and what had to be read back has been.
+/// Ready: partitions are given, what had to be read back has been, and none of them has stopped, so that a
+/// release under which everything is rejected is not rolled out any further.
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    if admin.pulse.is_ready() {
-        (StatusCode::OK, "ready\n")
+    let stopped = admin.pulse.stopped();
+    if !admin.pulse.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions\n".to_owned())
+    } else if stopped.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions\n")
+        (StatusCode::SERVICE_UNAVAILABLE, format!("stopped: {}\n", stopped.join("\nstopped: ")))
     }
 }
 

@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::held::HeldArgs;
 use crate::ingest::IngestArgs;
+use crate::letters::LettersArgs;
+use crate::map::MapAction;
 use crate::policies::InitArgs;
 use crate::replay::{PlanArgs, ReplayArgs};
+use crate::resume::ResumeArgs;
 use crate::schemas::SchemasAction;
 use crate::why::{WhyArgs, WhyNotArgs};
 
@@ -86,6 +90,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         ingest: IngestArgs,
     },
+    /// Try a mapping for files or a source for topics: what comes out, row by row
+    Map {
+        #[command(subcommand)]
+        action: MapAction,
+    },
     /// Read a topic: notifications, decisions, dead letters or events, decoded
     Tail(TailArgs),
     /// Tell why somebody was told, or why nobody was: about a notification, an event, a record or an order
@@ -96,6 +105,12 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Show on recorded history who would be told more, less or otherwise under a new policy, before it runs
     Plan(PlanArgs),
+    /// Look at records that were rejected; replay them, repaired or as they came, or discard them
+    DeadLetters(LettersArgs),
+    /// Look at the records that wait behind a rejected one of their key; release or discard them
+    Held(HeldArgs),
+    /// Let a partition go on that stopped because too many of its records were rejected
+    Resume(ResumeArgs),
     /// Look at topics and create them; services never create topics by writing
     Topics {
         #[command(subcommand)]

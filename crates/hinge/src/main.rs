@@ -1,15 +1,20 @@
 //! The one binary: parses the command line, reads the settings, starts logging and hands over to a command.
 
 mod admin;
+mod by;
 mod cli;
 mod confluent;
 mod demo;
 mod exit;
 mod explain;
+mod held;
 mod ingest;
+mod letters;
+mod map;
 mod opening;
 mod policies;
 mod replay;
+mod resume;
 mod run;
 mod schemas;
 mod settings;
@@ -58,12 +63,13 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
     match cli.command {
         Command::Init(args) => policies::init(&args, out)?,
-        Command::Check(policy) => return policies::check(&policy, format, out),
+        Command::Check(policy) => return policies::check(&policy, &settings, format, out),
         Command::Run(args) => run::run(&args, settings, format, out)?,
         Command::Ingest { log, policy, ingest } => {
             opening::apply_log_args(&mut settings, &log);
             ingest_events(&settings, policy.as_deref(), &ingest, format, out)?;
         }
+        Command::Map { action } => map::map(&action, settings, format, out)?,
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
             let catalogue = confluent::catalogue(&settings)?;
@@ -80,6 +86,9 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
         }
         Command::Replay(args) => return replay::replay(&args, settings, format, out),
         Command::Plan(args) => return replay::plan(&args, settings, format, out),
+        Command::DeadLetters(args) => letters::letters(&args, settings, format, out)?,
+        Command::Held(args) => held::held(&args, settings, format, out)?,
+        Command::Resume(args) => resume::resume(&args, settings, out)?,
         Command::Topics { action } => topics::topics(&action, settings, format, out)?,
         Command::Schemas { action } => return schemas::schemas(&action, format, out),
         Command::Demo(args) => demo::demo(&args, &settings, out)?,

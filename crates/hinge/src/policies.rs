@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::cli::{Format, PolicyArgs};
 use crate::exit::{self, Coded};
+use crate::settings::Settings;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
@@ -41,9 +42,15 @@ pub(crate) fn init(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Checks a policy; what is wrong with it is written as help, or as JSON for editors.
-pub(crate) fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> Result<ExitCode> {
+pub(crate) fn check(
+    args: &PolicyArgs,
+    settings: &Settings,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
     match hinge_policy::load(&args.policy, &Catalogue::builtin()) {
         Ok(loaded) => {
+            settings.topics_read(&loaded.sources)?;
             well(loaded, format, out)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::Result;
-use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router};
+use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
 use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
@@ -29,25 +29,30 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
         tracing::warn!(%file, line, code, what = %warning.message, "the policy has a warning");
     }
     tracing::info!(settings = %settings.in_force(), "settings in force");
+    let topics = settings.topics_read(&loaded.sources)?;
     let registry = telemetry::registry(&loaded.policy.version)?;
-    let metrics = Metrics::register(&registry, &loaded.policy, &settings.input_topics())?;
+    let metrics = Metrics::register(&registry, &loaded.policy, &topics)?;
     let pulse = Arc::new(Pulse::default());
     let watch = Watch::start(&settings.admin.listen, Admin { registry, pulse: Arc::clone(&pulse) })?;
 
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
-    opening::prepare_embedded(&opened, &settings, &loaded.policy)?;
+    opening::prepare_embedded(&opened, &settings, &loaded)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
-    let (mut session, mut reader) = (opened.log.session(&session_options(&settings)?)?, opened.log.reader()?);
+    let (mut session, mut reader) =
+        (opened.log.session(&session_options(&settings, &topics)?)?, opened.log.reader()?);
     versions::store(&Version::of(&loaded), &catalogue, session.as_mut(), reader.as_mut())?;
     let router = Router::new(Parts {
         session,
         reader,
         policy: Arc::new(loaded.policy),
         catalogue,
+        sources: loaded.sources,
         settings: hinge_router::Settings {
             limits: settings.limits(),
-            windows: settings.windows(),
+            windows: settings.windows(&topics),
+            hold: settings.hold(),
+            stops: settings.stops(),
             clock: Clock::Wall,
             drain: args.drain,
         },
@@ -60,8 +65,24 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     tracing::info!(records = summary.records(), "router ended");
     if args.drain {
         summary::write(&summary, format, out)?;
+        if !summary.stopped.is_empty() {
+            out.flush()?;
+            return Err(stopped(&summary).into());
+        }
     }
     Ok(())
+}
+
+/// Everything was handled but for what lies in stopped partitions.
+fn stopped(summary: &Summary) -> Coded {
+    let stopped: Vec<String> =
+        summary.stopped.iter().map(|(place, stop)| format!("`{place}` ({stop})")).collect();
+    let message = format!(
+        "everything else is handled, but these partitions stopped: {}; look with `hinge dead-letters list` and `hinge \
+         held list`, mend the cause, and run again",
+        stopped.join(", ")
+    );
+    Coded::new("partition-stopped", 65, message)
 }
 
 fn apply(args: &RunArgs, settings: &mut Settings) {
@@ -79,11 +100,11 @@ fn apply(args: &RunArgs, settings: &mut Settings) {
     }
 }
 
-fn session_options(settings: &Settings) -> Result<SessionOptions> {
+fn session_options(settings: &Settings, topics: &[String]) -> Result<SessionOptions> {
     Ok(SessionOptions {
         group: format!("hinge-{ROLE}"),
         instance: settings.stream.instance.clone(),
-        topics: settings.input_topics(),
+        topics: topics.to_vec(),
         start_at: settings.start_at()?,
     })
 }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use config::{Config, Environment, File, FileFormat};
 use hinge_domain::{Stream, Window};
+use hinge_router::{HoldSettings, StopLimits};
+use hinge_schema::Sources;
 use hinge_stream::{Limits, StartAt};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::exit::Coded;
 
@@ -65,6 +67,13 @@ pub(crate) struct RouterSettings {
     pub(crate) batch_bytes: usize,
     pub(crate) repetition_offsets: u32,
     pub(crate) repetition_hours: u32,
+    #[serde(deserialize_with = "list_or_text")]
+    pub(crate) hold: Vec<String>,
+    pub(crate) hold_keys: usize,
+    pub(crate) hold_records: usize,
+    pub(crate) stop_percent: f64,
+    pub(crate) stop_window: u32,
+    pub(crate) stop_in_a_row: u32,
 }
 
 /// `[admin]`
@@ -114,6 +123,18 @@ impl Settings {
     /// What no type can say: input topics that are not Hinge's own, a place to start that there is.
     pub(crate) fn checked(self) -> Result<Self> {
         self.start_at()?;
+        let inputs = self.input_topics();
+        if let Some(other) = self.router.hold.iter().find(|topic| !inputs.contains(topic)) {
+            let inputs = inputs.join("`, `");
+            let message = format!("`{other}` under router.hold is no input topic; those are `{inputs}`");
+            return Err(Coded::new("settings-invalid", 78, message).into());
+        }
+        let (percent, row) = (self.router.stop_percent, self.router.stop_in_a_row);
+        if !(0.0..=100.0).contains(&percent) || row > 0 && row > self.router.stop_window {
+            let message =
+                "router.stop_percent is from 0 to 100, and router.stop_in_a_row at most router.stop_window";
+            return Err(Coded::new("settings-invalid", 78, message).into());
+        }
         match self.input_topics().into_iter().find(|topic| topic.starts_with("hinge.")) {
             None => Ok(self),
             Some(own) => {
@@ -146,13 +167,51 @@ impl Settings {
         }
     }
 
-    /// The distance within which a repeated event is recognised, for each input topic.
-    pub(crate) fn windows(&self) -> HashMap<String, Window> {
-        let window = Window {
+    /// The topics that the router reads: the inputs and those of the sources, none of which may be an input too.
+    pub(crate) fn topics_read(&self, sources: &Sources) -> Result<Vec<String>> {
+        let mut topics = self.input_topics();
+        for topic in sources.topics() {
+            if topics.iter().any(|input| **input == **topic) {
+                let message = format!(
+                    "`{topic}` is one of [inputs], where Hinge's own events lie, and a source of the policy reads it \
+                     too; let one of them have a topic of its own"
+                );
+                return Err(Coded::new("settings-invalid", 78, message).into());
+            }
+        }
+        topics.extend(sources.topics().into_iter().map(ToString::to_string));
+        Ok(topics)
+    }
+
+    /// The distance within which a repeated event is recognised.
+    pub(crate) fn window(&self) -> Window {
+        Window {
             offsets: self.router.repetition_offsets.into(),
             time: SignedDuration::from_hours(self.router.repetition_hours.into()),
-        };
-        self.input_topics().into_iter().map(|topic| (topic, window)).collect()
+        }
+    }
+
+    /// The same for each topic that is read.
+    pub(crate) fn windows(&self, topics: &[String]) -> HashMap<String, Window> {
+        topics.iter().map(|topic| (topic.clone(), self.window())).collect()
+    }
+
+    /// Where the records behind a rejected one of their key are held.
+    pub(crate) fn hold(&self) -> HoldSettings {
+        HoldSettings {
+            topics: self.router.hold.iter().cloned().collect(),
+            keys: self.router.hold_keys,
+            records: self.router.hold_records,
+        }
+    }
+
+    /// How many rejected records stop a partition.
+    pub(crate) fn stops(&self) -> StopLimits {
+        StopLimits {
+            percent: self.router.stop_percent,
+            window: self.router.stop_window,
+            in_a_row: self.router.stop_in_a_row,
+        }
     }
 
     /// When a batch closes.
@@ -186,6 +245,22 @@ impl Settings {
     pub(crate) fn in_force(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// A list, or (from the environment) its members separated by commas.
+fn list_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum ListOrText {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match ListOrText::deserialize(deserializer)? {
+        ListOrText::List(list) => list,
+        ListOrText::Text(text) => {
+            text.split(',').map(str::trim).filter(|member| !member.is_empty()).map(str::to_owned).collect()
+        }
+    })
 }
 
 fn invalid(error: &config::ConfigError) -> Coded {
@@ -234,6 +309,19 @@ mod tests {
         assert_eq!(shared.input_topics(), ["all", "delivery.events", "service.events"]);
         let own = read(None, &[("HINGE_INPUTS__ORDER", "hinge.dead-letters")]).unwrap_err();
         assert!(own.to_string().contains("`hinge.dead-letters`"), "{own}");
+    }
+
+    #[test]
+    fn what_is_held_is_an_input_topic_and_what_stops_a_partition_can_be() {
+        let holding = |value| read(None, &[("HINGE_ROUTER__HOLD", value)]);
+        assert_eq!(holding("order.events, service.events").unwrap().hold().topics.len(), 2);
+        assert!(holding("").unwrap().hold().topics.is_empty());
+        let file = read(Some("[router]\nhold = [\"order.events\"]\nstop_percent = 2"), &[]).unwrap();
+        assert!(file.hold().topics.contains("order.events") && file.stops().percent > 1.9);
+        let wrong = holding("orders").unwrap_err().to_string();
+        assert!(wrong.contains("`orders`") && wrong.contains("`order.events`"), "{wrong}");
+        assert!(read(None, &[("HINGE_ROUTER__STOP_PERCENT", "101")]).is_err());
+        assert!(read(None, &[("HINGE_ROUTER__STOP_WINDOW", "49")]).is_err());
     }
 
     #[test]

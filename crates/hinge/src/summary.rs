@@ -22,8 +22,18 @@ pub(crate) fn write(summary: &Summary, format: Format, out: &mut dyn Write) -> R
                 .collect();
             let notifications: serde_json::Map<_, _> =
                 summary.notifications.iter().map(|(name, count)| (name.to_string(), json!(count))).collect();
-            let line =
-                json!({"records": summary.records(), "outcomes": outcomes, "notifications": notifications});
+            let stopped: serde_json::Map<_, _> = summary
+                .stopped
+                .iter()
+                .map(|(place, stop)| (place.to_string(), json!(stop.reason.name())))
+                .collect();
+            let line = json!({
+                "records": summary.records(),
+                "outcomes": outcomes,
+                "notifications": notifications,
+                "released": summary.released,
+                "stopped": stopped,
+            });
             writeln!(out, "{line}")?;
         }
         Format::Text => {
@@ -33,6 +43,9 @@ pub(crate) fn write(summary: &Summary, format: Format, out: &mut dyn Write) -> R
             }
             table.add_row(["", "", "sum", &summary.records().to_string()]);
             writeln!(out, "{table}")?;
+            for (became, count) in &summary.released {
+                writeln!(out, "held before and {became} now: {count}")?;
+            }
             if summary.notifications.is_empty() {
                 writeln!(out, "\nnobody was told anything new")?;
                 return Ok(());

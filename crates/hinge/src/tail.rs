@@ -58,7 +58,13 @@ pub(crate) fn tail(
     Ok(())
 }
 
-fn write_record(record: &Record, catalogue: &Catalogue, format: Format, out: &mut dyn Write) -> Result<()> {
+/// Writes a record, decoded.
+pub(crate) fn write_record(
+    record: &Record,
+    catalogue: &Catalogue,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<()> {
     let document = document(record, catalogue);
     match format {
         Format::Json => Ok(writeln!(out, "{document}")?),

@@ -1,5 +1,6 @@
 //! The files of a policy directory: which there are, their texts, and the version that they make together.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ const LARGEST_OF_PEOPLE: u64 = 16 * 1024 * 1024;
 
 /// The ending of exports of people.
 const EXPORT: &str = "csv";
+
+/// The folders whose files count, by their endings.
+const FOLDERS: [(&str, &str); 4] =
+    [("routes", "yaml"), ("templates", "md"), ("sources", "yaml"), ("sources", "avsc")];
 
 /// A file of a policy, wherever it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl Directory {
         note_unread(root, problems);
         let mut names: Vec<String> =
             ["policy.yaml", "departments.yaml", "chain.yaml"].map(str::to_owned).to_vec();
-        for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+        for (folder, ending) in FOLDERS {
             match entries(&root.join(folder), ending) {
                 Ok(found) => names.extend(found.into_iter().map(|name| format!("{folder}/{name}"))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -170,11 +175,12 @@ fn read(path: &Path, largest: u64) -> Result<String, String> {
 
 /// Files where rules and texts are looked for, but with a name that is not: most likely a slip.
 fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
-    for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+    for (folder, ending) in [("routes", "yaml"), ("templates", "md"), ("sources", "yaml")] {
+        let counts = |found: &OsStr| FOLDERS.iter().any(|it| it.0 == folder && found == it.1);
         for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
             let path = entry.path();
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if !hidden && (path.is_dir() || path.extension().is_none_or(|found| found != ending)) {
+            if !hidden && (path.is_dir() || path.extension().is_none_or(|found| !counts(found))) {
                 let mut page = Page { path: &path, text: "", problems };
                 let help =
                     format!("name it `*.{ending}` and put it into `{folder}/` itself, or move it away");
@@ -187,6 +193,7 @@ fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
 fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {
     let mut page = Page { path, text: "", problems };
     let help = "a policy directory has policy.yaml, departments.yaml, chain.yaml, routes/*.yaml, \
-                templates/*.md and maybe people.yaml and an export in CSV; `hinge init DIR` writes one to start from";
+                templates/*.md, and maybe people.yaml, an export in CSV and sources/*.yaml; `hinge init DIR` writes \
+                one to start from";
     page.note("file-unreadable", Place::FILE, format!("the file or folder cannot be read: {why}"), help);
 }

@@ -7,6 +7,7 @@
 //! chain.yaml         the steps of the chain and their event types
 //! routes/*.yaml      who is told what, when
 //! templates/*.md     the words
+//! sources/*.yaml     how the records of other systems become events, with their schemas in *.avsc
 //! ```
 //!
 //! [`load`] reads it and either gives a [`Loaded`] policy or all [`Problems`] at once, each with file,
@@ -34,6 +35,7 @@ mod place;
 mod reachability;
 mod routes;
 mod rule_tests;
+mod sources;
 mod starter;
 mod templates;
 mod yaml;
@@ -42,4 +44,5 @@ pub use diagnostic::{Diagnostic, Problems, Severity};
 pub use directory::PolicyFile;
 pub use load::{Loaded, load, load_files};
 pub use mapping::{load_mapping, parse_mapping};
+pub use sources::{Mapped, load_mapped};
 pub use starter::{StarterError, write_schemas, write_starter};

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use hinge_domain::{Department, Parts, Policy};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
 use crate::rule_tests::Tested;
-use crate::{chain, coverage, departments, manifest, people, reachability, routes, rule_tests, templates};
+use crate::{
+    chain, coverage, departments, manifest, people, reachability, routes, rule_tests, sources, templates,
+};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Loaded {
     pub name: String,
     /// The policy.
     pub policy: Policy,
+    /// The systems whose records become events, by their topics.
+    pub sources: Sources,
     /// What hardly means what was meant.
     pub warnings: Vec<Diagnostic>,
     /// How many tests of its rules were run; all of them pass.
@@ -77,6 +81,7 @@ fn check(
     for file in directory.below("routes") {
         rules.extend(routes::routes(&mut file.page(&mut problems), &known, &file.name, &mut ids));
     }
+    let sources = sources::sources(&directory, catalogue, &mut problems);
     templates::check_facts(&directory, catalogue, (&templates, &rules), &mut problems);
     reachability::warn(&directory, &rules, &mut problems);
     let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
@@ -103,7 +108,7 @@ fn check(
         return Err(problems);
     }
     let (name, warnings) = (manifest.name, problems.0);
-    Ok(Loaded { name, policy, warnings, tests: count, files: directory.into_files() })
+    Ok(Loaded { name, policy, sources, warnings, tests: count, files: directory.into_files() })
 }
 
 fn has_errors(problems: &[Diagnostic]) -> bool {

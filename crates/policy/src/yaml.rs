@@ -156,7 +156,7 @@ pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<
         let ends = if part.is_empty() {
             starts
         } else {
-            let last = text.value[..part.end].char_indices().next_back()?;
+            let last = text.value.get(..part.end)?.char_indices().next_back()?;
             written_at(written, &text.value, last.0)? + last.1.len_utf8()
         };
         Some(Place::of_bytes(file, at + starts..at + ends.max(starts)))

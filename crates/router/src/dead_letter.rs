@@ -3,7 +3,7 @@
 //! Our headers follow the fields that Kafka Connect writes, under our own prefix.
 
 use hinge_schema::Rejection;
-use hinge_stream::{Outgoing, Record, Session};
+use hinge_stream::{Offset, Outgoing, Record, Session, TopicPartition};
 
 use crate::decode::Envelope;
 use crate::error::Error;
@@ -14,10 +14,24 @@ use crate::topics::DEAD_LETTERS;
 const LONGEST_DETAIL: usize = 2048;
 
 /// More than our other headers take, in bytes.
-const OUR_HEADERS: usize = 1024;
+const OUR_HEADERS: usize = 2048;
 
 /// A letter without its body keeps the key up to this many bytes.
 const LONGEST_KEY: usize = 4096;
+
+/// What all of our headers begin with.
+pub(crate) const OURS_BEGIN: &str = "hinge-error-";
+
+/// The header that says that the record came without a key, and the letter's is the correlation id.
+pub(crate) const KEY_ADDED: &str = "hinge-error-key-added";
+
+/// Where the record of a dead letter came from.
+pub(crate) fn origin(letter: &Record) -> Option<(TopicPartition, Offset)> {
+    let said = |name| std::str::from_utf8(letter.headers.get(name)?).ok();
+    let partition = said("hinge-error-partition")?.parse().ok()?;
+    let offset = said("hinge-error-offset")?.parse().ok()?;
+    Some((TopicPartition::new(said("hinge-error-topic")?, partition), Offset(offset)))
+}
 
 /// Sends a record to the dead letters. One that is too large for them leaves a letter without body and
 /// headers, which says where the record lies.
@@ -33,21 +47,26 @@ pub(crate) fn send(
     let detail = shortened(&rejection.detail);
     let bytes = size_of_original(record);
     let omitted = format!("at least {bytes} bytes, too many for this topic");
-    let headers: [(&str, &[u8]); 7] = [
+    let added = record.key.is_none() && envelope.is_some();
+    let mut headers: Vec<(&str, &[u8])> = vec![
         ("hinge-error-code", rejection.code.as_str().as_bytes()),
         ("hinge-error-detail", detail.as_bytes()),
         ("hinge-error-topic", record.place.topic.as_bytes()),
         ("hinge-error-partition", partition.as_bytes()),
         ("hinge-error-offset", offset.as_bytes()),
         ("hinge-error-timestamp", timestamp.as_bytes()),
-        ("hinge-error-body-omitted", omitted.as_bytes()),
     ];
+    if added {
+        headers.push((KEY_ADDED, b"true"));
+    }
+    // A record of another system does not say the id of the event that it was about to become.
+    headers.extend(envelope.map(|envelope| ("hinge-error-event-id", envelope.event.id.as_bytes())));
     let key = record.key.as_deref().or(envelope.map(|envelope| envelope.event.correlation_id.as_bytes()));
     let whole = Outgoing {
         topic: DEAD_LETTERS,
         key,
         value: record.value.as_deref(),
-        headers: &headers[..headers.len() - 1],
+        headers: &headers,
         carried: Some(&record.headers),
         timestamp: None,
     };
@@ -59,7 +78,8 @@ pub(crate) fn send(
         }
     }
     let key = key.filter(|key| key.len() <= LONGEST_KEY);
-    session.send(&Outgoing { key, value: None, carried: None, headers: &headers, ..whole })?;
+    let omitted = [headers.as_slice(), &[("hinge-error-body-omitted", omitted.as_bytes())]].concat();
+    session.send(&Outgoing { key, value: None, carried: None, headers: &omitted, ..whole })?;
     Ok(())
 }
 

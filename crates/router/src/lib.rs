@@ -12,19 +12,30 @@
 //! only then. What is decided is the domain's business ([`hinge_domain::decide`]), what bytes mean the
 //! schema crate's, how records travel the stream crate's; here they meet.
 
+mod audience_metrics;
 mod audiences;
 mod clock;
 mod dead_letter;
 mod decision_record;
 mod decode;
 mod error;
+mod held_key;
+mod held_metrics;
+mod held_record;
+mod holding;
 mod lag;
 mod metrics;
+mod operating;
+pub mod operator;
 mod outcome;
 mod output;
+mod place;
 mod pulse;
+mod reading;
 mod recollection;
 mod rehearsal;
+mod repair;
+mod stops;
 mod topics;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,24 +43,34 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hinge_domain::{Meeting, Memory, Policy, Verdict, Window, decide};
-use hinge_schema::{Catalogue, Code, Rejection};
+use hinge_domain::{Memory, Policy, Window, decide};
+use hinge_schema::{Catalogue, Code, Rejection, Sources};
 use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
+use smallvec::SmallVec;
 
 pub use clock::Clock;
 pub use error::Error;
+pub use held_key::{Held, HeldKey, Wish, Wished};
+pub use holding::HoldSettings;
 pub use lag::GroupLagBoard;
 pub use metrics::Metrics;
-pub use outcome::{Filtered, Outcome, Summary};
+pub use outcome::{Filtered, Outcome, Released, Summary};
 pub use output::LARGEST_RECORD;
+pub use place::{NotAPlace, RecordPlace, parse_partition};
 pub use pulse::Pulse;
 pub use rehearsal::{Decider, Reading, Rehearsal, Rehearsed};
-pub use topics::{AUDIENCES, DEAD_LETTERS, DECISIONS, UNROUTED, input_topic, output_topics};
+pub use stops::{Stop, StopLimits, StopReason};
+pub use topics::{
+    AUDIENCES, DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
+};
 
-use decode::Envelope;
+use decode::{Decoder, Envelope, Said};
+use holding::Holding;
 use outcome::Tally;
 use output::Outputs;
-use recollection::{Recollection, meet};
+use reading::Marks;
+use recollection::{New, Recollection, meet};
+use stops::Stops;
 
 /// The role's name: crate, consumer group (`hinge-router`), metrics and `--role`.
 pub const ROLE: &str = "router";
@@ -67,6 +88,10 @@ pub struct Settings {
     pub limits: Limits,
     /// How far apart two records may lie to be the same event twice, by topic; others have the default.
     pub windows: HashMap<String, Window>,
+    /// Where the records behind a rejected one of their key are held.
+    pub hold: HoldSettings,
+    /// How many rejected records stop a partition.
+    pub stops: StopLimits,
     /// Whether time is the machine's or that of the events.
     pub clock: Clock,
     /// Whether to end once everything readable has been handled.
@@ -76,7 +101,14 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let limits = Limits { records: 10_000, bytes: 8 * 1024 * 1024, wait: Duration::from_millis(100) };
-        Self { limits, windows: HashMap::new(), clock: Clock::Wall, drain: false }
+        Self {
+            limits,
+            windows: HashMap::new(),
+            hold: HoldSettings::default(),
+            stops: StopLimits::default(),
+            clock: Clock::Wall,
+            drain: false,
+        }
     }
 }
 
@@ -90,6 +122,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// The event types.
     pub catalogue: Catalogue,
+    /// The systems whose records become events; none for Hinge's own topics alone.
+    pub sources: Sources,
     /// How it works.
     pub settings: Settings,
     /// Where it counts.
@@ -103,12 +137,17 @@ pub struct Router {
     session: Box<dyn Session>,
     reader: Box<dyn Reader>,
     policy: Arc<Policy>,
-    catalogue: Catalogue,
+    decoder: Decoder,
     settings: Settings,
     metrics: Metrics,
     pulse: Arc<Pulse>,
     outputs: Outputs,
     memories: BTreeMap<TopicPartition, Memory>,
+    holding: Holding,
+    stops: Stops,
+    /// When wishes were looked for last.
+    looked: Instant,
+    resumes_read_until: Marks,
     tally: Tally,
     reached: Positions,
     waiting_since: Option<Instant>,
@@ -120,16 +159,22 @@ pub struct Router {
 impl Router {
     /// A router with a seat at the log.
     pub fn new(parts: Parts) -> Self {
+        parts.metrics.expect(&parts.sources);
+        let clock = parts.settings.clock;
         Self {
             outputs: Outputs::new(&parts.policy),
             session: parts.session,
             reader: parts.reader,
             policy: parts.policy,
-            catalogue: parts.catalogue,
-            settings: parts.settings,
+            decoder: Decoder { catalogue: parts.catalogue, sources: parts.sources, clock },
             metrics: parts.metrics,
             pulse: parts.pulse,
             memories: BTreeMap::new(),
+            holding: Holding::new(parts.settings.hold.clone()),
+            stops: Stops::new(parts.settings.stops),
+            settings: parts.settings,
+            looked: Instant::now(),
+            resumes_read_until: Marks::new(),
             tally: Tally::default(),
             reached: Positions::new(),
             waiting_since: None,
@@ -148,7 +193,8 @@ impl Router {
                 Polled::Records(batch) => self.handle(&batch)?,
                 Polled::Idle => {}
             }
-            let ending = self.settings.drain && self.session.at_end();
+            self.operate()?;
+            let ending = self.settings.drain && self.session.at_end() && self.holding.next_wish().is_none();
             if ending || self.waiting_since.is_some_and(|since| since.elapsed() >= RIDE_ALONG) {
                 self.commit()?;
             }
@@ -160,28 +206,29 @@ impl Router {
             }
         }
         self.commit()?;
+        self.summary.stopped = self.stops.stopped();
         self.session.close()?;
         Ok(self.summary)
     }
 
     /// Partitions are ours: reads back what was met in them, so that a restart changes nothing.
     fn take_up(&mut self, positions: &Positions) -> Result<(), Error> {
+        let mut apart = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
+        self.holding.take_up(self.reader.as_mut(), positions, &self.pulse, &mut apart)?;
+        self.resumes_read_until = operator::interventions_end(self.reader.as_mut())?;
+        self.stops.take_up(positions.keys());
+        self.metrics.held(&self.holding.by_topic());
         if !self.policy.people.is_empty() {
             self.outputs.published.read_back(self.reader.as_mut(), &self.pulse)?;
         }
-        let rejected = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
-        let recollection = Recollection {
-            catalogue: &self.catalogue,
-            clock: self.settings.clock,
-            rejected: &rejected,
-            pulse: &self.pulse,
-        };
+        let recollection = Recollection { decoder: &self.decoder, apart: &apart, pulse: &self.pulse };
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
             let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
             tracing::debug!(topic = %place.topic, partition = place.partition, offset = position.0,
                 identities = memory.len(), "partition taken up");
             self.memories.insert(place.clone(), memory);
+            self.metrics.taken_up(place);
         }
         let identities: usize = self.memories.values().map(Memory::len).sum();
         tracing::info!(partitions = positions.len(), identities, "partitions taken up; waiting for events");
@@ -195,23 +242,35 @@ impl Router {
         self.pulse.set_ready(false);
         for place in places {
             tracing::info!(topic = %place.topic, partition = place.partition, "partition let go");
+            self.metrics.let_go(place);
         }
+        self.pulse.set_stopped(Vec::new());
         self.memories.clear();
+        self.holding.let_go();
+        self.stops.take_up([].iter());
         self.outputs.published.forget();
         self.tally = Tally::default();
         self.reached.clear();
         self.waiting_since = None;
     }
 
-    /// One batch: every record to its outcome, then all of it committed.
+    /// One batch: every record to its outcome, then all of it committed. What lies behind a stop comes again when
+    /// its partition goes on.
     fn handle(&mut self, batch: &[Record]) -> Result<(), Error> {
         let polled = Instant::now();
         for record in batch {
-            let outcome = self.one(record, polled)?;
+            if self.stops.is_stopped(&record.place) {
+                continue;
+            }
+            let Some(outcome) = self.one(record, polled)? else { continue };
             self.tally.count(&record.place.topic, outcome);
-            self.reached.insert(record.place.clone(), record.offset.next());
+            self.stops.count(record, outcome);
+            match self.reached.get_mut(&record.place) {
+                Some(reached) => *reached = record.offset.next(),
+                None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
+            }
         }
-        if self.open {
+        if self.open || self.stops.any() {
             self.commit()
         } else {
             self.waiting_since.get_or_insert_with(Instant::now);
@@ -219,66 +278,100 @@ impl Router {
         }
     }
 
-    /// One record: decode, meet, decide, encode, sink.
-    fn one(&mut self, record: &Record, polled: Instant) -> Result<Outcome, Error> {
-        let decoded =
-            catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.settings.clock)));
-        let envelope = match decoded.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(envelope) => envelope,
-            Err(rejection) => return self.reject(record, None, &rejection),
-        };
+    /// One record: decode, meet, decide, encode, sink. `None`: its partition stops before it.
+    fn one(&mut self, record: &Record, polled: Instant) -> Result<Option<Outcome>, Error> {
+        match self.decoded(record) {
+            Ok(said) if self.holding.is_behind(record) => self.one_behind(record, &said, polled),
+            Ok(said) => self.decide_one(record, &said, polled),
+            Err(rejection) => self.reject(record, None, &rejection),
+        }
+    }
+
+    fn decoded(&self, record: &Record) -> Result<Said, Rejection> {
+        let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(record)));
+        said.unwrap_or_else(|_| Err(decode::panicked()))
+    }
+
+    /// A decoded record: meet, decide, encode, sink. It is one event, or as many as a source's mapping says; they are
+    /// told all or none.
+    fn decide_one(
+        &mut self,
+        record: &Record,
+        said: &Said,
+        polled: Instant,
+    ) -> Result<Option<Outcome>, Error> {
+        if let Some((source, mapped)) = &said.mapped {
+            self.tally.mapped(source, *mapped);
+        }
         let Some(memory) = self.memories.get_mut(&record.place) else {
             return Err(Error::NotOurs(record.place.clone()));
         };
-        match meet(memory, &envelope, record) {
-            Meeting::Repetition { .. } => Ok(Outcome::Filtered(Filtered::Repetition)),
-            Meeting::Conflict { first } => self.reject(record, Some(&envelope), &conflict(record, first)),
-            Meeting::New => {
-                let outcome = self.new_event(record, &envelope, polled)?;
-                if let (Outcome::Rejected(_), Some(memory)) = (outcome, self.memories.get_mut(&record.place))
+        let before = memory.mark();
+        match meet(memory, &said.envelopes, record) {
+            Err((event, first)) => self.reject(record, Some(event), &conflict(record, first)),
+            Ok(new) if new.is_empty() => Ok(Some(Outcome::Filtered(said.why_nobody()))),
+            Ok(new) => {
+                let outcome = self.new_events(record, &new, polled)?;
+                if let (None | Some(Outcome::Rejected(_)), Some(memory)) =
+                    (outcome, self.memories.get_mut(&record.place))
                 {
-                    memory.forget_last();
+                    memory.forget_since(before);
                 }
                 Ok(outcome)
             }
         }
     }
 
-    /// An event met for the first time: decided, written down, told.
-    fn new_event(&mut self, record: &Record, envelope: &Envelope, polled: Instant) -> Result<Outcome, Error> {
+    /// Events met for the first time: decided, written down, told.
+    fn new_events(
+        &mut self,
+        record: &Record,
+        new: &New<'_>,
+        polled: Instant,
+    ) -> Result<Option<Outcome>, Error> {
         let policy = Arc::clone(&self.policy);
-        let decided = self.settings.clock.instant(envelope.recorded, polled);
-        let worked = catch_unwind(AssertUnwindSafe(|| {
-            let decision = decide(&envelope.event, &policy, envelope.recorded);
-            self.outputs.encode(record, envelope, &decision, decided)?;
-            Ok(decision)
-        }));
-        let decision = match worked.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(decision) => decision,
-            Err(rejection) => return self.reject(record, Some(envelope), &rejection),
-        };
+        let mut decisions: SmallVec<[_; 1]> = SmallVec::new();
+        self.outputs.clear();
+        for envelope in new {
+            let decided = self.settings.clock.instant(envelope.recorded, polled);
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let mut decision = decide(&envelope.event, &policy, envelope.recorded);
+                if envelope.corrects() {
+                    repair::correct(&mut decision, &envelope.event);
+                }
+                self.outputs.encode(record, envelope, &decision, decided)?;
+                Ok(decision)
+            }));
+            match worked.unwrap_or_else(|_| Err(decode::panicked())) {
+                Ok(decision) => decisions.push((decision, decided)),
+                Err(rejection) => return self.reject(record, Some(envelope), &rejection),
+            }
+        }
         self.begin()?;
-        self.outputs.send(self.session.as_mut(), record, envelope)?;
-        self.tally.note(self.settings.clock, envelope, &decision, decided);
-        Ok(match decision.verdict {
-            Verdict::Emitted(_) => Outcome::Emitted,
-            Verdict::Ignored(_) => Outcome::Filtered(Filtered::Ignored),
-            Verdict::Unrouted => Outcome::Unrouted,
-        })
+        self.outputs.send(self.session.as_mut(), record, new)?;
+        for (envelope, (decision, decided)) in new.iter().zip(&decisions) {
+            self.tally.note(self.settings.clock, envelope, decision, *decided);
+        }
+        Ok(Some(Outcome::of_all(decisions.iter().map(|(decision, _)| &decision.verdict))))
     }
 
-    /// Puts a record that cannot be decided into the dead letters.
+    /// Puts a record that cannot be decided into the dead letters, and holds its key where that is wanted.
     fn reject(
         &mut self,
         record: &Record,
         envelope: Option<&Envelope>,
         rejection: &Rejection,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Option<Outcome>, Error> {
+        if self.holding.has_no_room(record) {
+            self.stops.stop_before(record, StopReason::HeldKeys);
+            return Ok(None);
+        }
         tracing::debug!(topic = %record.place.topic, partition = record.place.partition,
             offset = record.offset.0, code = rejection.code.as_str(), "record rejected");
         self.begin()?;
         dead_letter::send(self.session.as_mut(), record, envelope, rejection)?;
-        Ok(Outcome::Rejected(rejection.code))
+        self.holding.rejected(record, rejection.code);
+        Ok(Some(Outcome::Rejected(rejection.code)))
     }
 
     fn begin(&mut self) -> Result<(), Error> {
@@ -291,9 +384,10 @@ impl Router {
 
     /// Commits what was sent together with the positions reached; only then does it count.
     fn commit(&mut self) -> Result<(), Error> {
-        if self.reached.is_empty() {
-            return Ok(());
+        if self.reached.is_empty() && !self.open {
+            return self.stand_still();
         }
+        self.holding.write(self.session.as_mut())?;
         let committed = self.session.commit(&self.reached)?;
         self.open = false;
         self.waiting_since = None;
@@ -303,13 +397,20 @@ impl Router {
             Committed::Done => {
                 self.rollbacks = 0;
                 self.memories.values_mut().for_each(Memory::keep);
+                self.stops.keep();
+                if self.holding.keep() {
+                    self.metrics.held(&self.holding.by_topic());
+                }
                 self.metrics.audiences_published(self.outputs.published.keep());
                 self.metrics.publish(&tally, clock::wall());
                 self.summary.add(&tally);
+                self.stand_still()?;
             }
             Committed::RolledBack => {
                 self.rollbacks += 1;
                 self.memories.values_mut().for_each(Memory::forget);
+                self.holding.forget();
+                self.stops.forget();
                 self.outputs.published.forget();
                 self.metrics.rolled_back();
                 tracing::warn!(

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use hinge_domain::{Decision, Verdict};
 use hinge_schema::Code;
+use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{Clock, wall};
 use crate::decode::Envelope;
+use crate::stops::Stop;
 
-/// The end of a record. A record that is held back until an operator decides comes with a later version.
+/// The end of a record.
 #[must_use = "every record ends in exactly one outcome, which has to be counted"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
@@ -22,6 +24,31 @@ pub enum Outcome {
     Unrouted,
     /// It cannot be decided: it lies in `hinge.dead-letters`.
     Rejected(Code),
+    /// An earlier record of its key was rejected: it lies in `hinge.held` until an operator decides. What becomes
+    /// of it then is counted apart ([`Released`]).
+    Held,
+}
+
+/// What became of a held record in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Released {
+    /// It was released, and ended like any other.
+    Ended(Outcome),
+    /// It was discarded: it lies in `hinge.dead-letters`.
+    Discarded,
+}
+
+impl Released {
+    /// The value of the label `outcome`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ended(outcome) => outcome.name(),
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// Every name that there is.
+    pub const NAMES: [&'static str; 5] = ["emitted", "filtered", "unrouted", "rejected", "discarded"];
 }
 
 /// Why nobody had to be told.
@@ -31,6 +58,8 @@ pub enum Filtered {
     Repetition,
     /// The policy says that nobody wants to be told of such events.
     Ignored,
+    /// It says no event at all, by the mapping of its source.
+    Nothing,
 }
 
 impl Outcome {
@@ -41,17 +70,32 @@ impl Outcome {
             Self::Filtered(_) => "filtered",
             Self::Unrouted => "unrouted",
             Self::Rejected(_) => "rejected",
+            Self::Held => "held",
         }
     }
 
     /// The value of the label `reason`; empty where there is nothing to add.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Emitted | Self::Unrouted => "",
+            Self::Emitted | Self::Unrouted | Self::Held => "",
             Self::Filtered(Filtered::Repetition) => "repetition",
             Self::Filtered(Filtered::Ignored) => "ignored",
+            Self::Filtered(Filtered::Nothing) => "nothing",
             Self::Rejected(code) => code.as_str(),
         }
+    }
+
+    /// That of a record with several events, of which each came to its own: the one that reached furthest.
+    pub(crate) fn of_all<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Self {
+        let mut outcome = Self::Filtered(Filtered::Ignored);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Emitted(_) => return Self::Emitted,
+                Verdict::Unrouted => outcome = Self::Unrouted,
+                Verdict::Ignored(_) => {}
+            }
+        }
+        outcome
     }
 
     /// Every outcome that there is.
@@ -60,10 +104,13 @@ impl Outcome {
             Self::Emitted,
             Self::Filtered(Filtered::Repetition),
             Self::Filtered(Filtered::Ignored),
+            Self::Filtered(Filtered::Nothing),
             Self::Unrouted,
+            Self::Held,
         ]
         .into_iter()
-        .chain(Code::ALL.map(Self::Rejected))
+        // Discarded are held records, whose outcome was counted when they were held.
+        .chain(Code::ALL.into_iter().filter(|code| *code != Code::Discarded).map(Self::Rejected))
     }
 }
 
@@ -87,11 +134,35 @@ pub(crate) struct Tally {
     pub(crate) told: Vec<Told>,
     pub(crate) unknown: BTreeMap<Arc<str>, u64>,
     pub(crate) unrendered: u64,
+    /// Held records that met their end, by its name.
+    pub(crate) released: BTreeMap<&'static str, u64>,
     /// Notifications, by department, whose audience chose nobody.
     pub(crate) for_nobody: BTreeMap<Arc<str>, u64>,
+    /// By source.
+    pub(crate) sources: BTreeMap<Arc<str>, Mapped>,
+}
+
+/// What the records of a source came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mapped {
+    /// Events that they said.
+    pub(crate) events: u64,
+    /// Fields of theirs that the mapping never reads.
+    pub(crate) unread: u64,
 }
 
 impl Tally {
+    /// A record of another system was read.
+    pub(crate) fn mapped(&mut self, source: &Arc<str>, mapped: Mapped) {
+        let sum = self.sources.entry(Arc::clone(source)).or_default();
+        sum.events += mapped.events;
+        sum.unread += mapped.unread;
+    }
+
+    pub(crate) fn release(&mut self, released: Released) {
+        *self.released.entry(released.name()).or_default() += 1;
+    }
+
     pub(crate) fn count(&mut self, topic: &Arc<str>, outcome: Outcome) {
         match self.outcomes.get_mut(&(Arc::clone(topic), outcome)) {
             Some(count) => *count += 1,
@@ -141,12 +212,19 @@ pub struct Summary {
     pub outcomes: BTreeMap<(Arc<str>, Outcome), u64>,
     /// Notifications by department.
     pub notifications: BTreeMap<Arc<str>, u64>,
+    /// Held records that were released or discarded, by what became of them.
+    pub released: BTreeMap<&'static str, u64>,
+    /// Partitions that stood still at the end.
+    pub stopped: BTreeMap<TopicPartition, Stop>,
 }
 
 impl Summary {
     pub(crate) fn add(&mut self, tally: &Tally) {
         for (key, count) in &tally.outcomes {
             *self.outcomes.entry(key.clone()).or_default() += count;
+        }
+        for (name, count) in &tally.released {
+            *self.released.entry(name).or_default() += count;
         }
         for told in &tally.told {
             *self.notifications.entry(Arc::clone(&told.department)).or_default() += 1;
@@ -161,6 +239,10 @@ impl Summary {
         for (department, count) in &other.notifications {
             *self.notifications.entry(Arc::clone(department)).or_default() += count;
         }
+        for (name, count) in &other.released {
+            *self.released.entry(name).or_default() += count;
+        }
+        self.stopped.clone_from(&other.stopped);
     }
 
     /// Records committed: the sum of all outcomes.

@@ -1,6 +1,7 @@
-//! What one event leaves behind: notifications and their audiences, its decision record, or its copy among the unrouted.
+//! What a record leaves behind: notifications and their audiences, a decision record for each of its events, or its
+//! copy among the unrouted.
 //!
-//! Everything about one event is encoded before anything of it is sent, so that what is too large to be
+//! Everything about one record is encoded before anything of it is sent, so that what is too large to be
 //! written is found while the record can still go to the dead letters as a whole.
 
 use std::collections::HashMap;
@@ -11,12 +12,13 @@ use hinge_domain::{Decision, Event, Format, Notification, Policy, Verdict};
 use hinge_schema::{Code, Rejection, Stamp, Stamped, notification_headers, write_notification};
 use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::audiences::{self, Published};
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{AUDIENCES, DECISIONS, UNROUTED};
-use crate::{dead_letter, decision_record};
+use crate::{dead_letter, decision_record, repair};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
@@ -27,6 +29,8 @@ const MOST_HEADERS: usize = 16;
 /// A record to be written: where its parts lie in the buffers.
 struct Pending {
     topic: Arc<str>,
+    /// Whose correlation id keys it: the event at this place among those of the record.
+    event: usize,
     headers: Range<usize>,
     value: Range<usize>,
     carries: Carries,
@@ -43,7 +47,7 @@ enum Carries {
     Audience(Arc<str>),
 }
 
-/// Names of headers, and values and bodies in one stretch of bytes: the outputs of one event.
+/// Names of headers, and values and bodies in one stretch of bytes: the outputs of one record.
 #[derive(Default)]
 struct Buffers {
     bytes: Vec<u8>,
@@ -63,7 +67,7 @@ impl Buffers {
     }
 }
 
-/// The outputs of one event at a time; its buffers are used again.
+/// The outputs of one record at a time, which is one event or several; its buffers are used again.
 pub(crate) struct Outputs {
     policy: Arc<Policy>,
     policy_version: Arc<str>,
@@ -75,6 +79,8 @@ pub(crate) struct Outputs {
     pub(crate) published: Published,
     buffers: Buffers,
     pending: Vec<Pending>,
+    /// How many events of the record are encoded.
+    events: usize,
 }
 
 impl Outputs {
@@ -93,10 +99,19 @@ impl Outputs {
             published: Published::default(),
             buffers: Buffers::default(),
             pending: Vec::new(),
+            events: 0,
         }
     }
 
-    /// Encodes what the decision leaves behind. On an error nothing of it will be sent.
+    /// Begins with a record.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.buffers.clear();
+        self.events = 0;
+    }
+
+    /// Adds what the decision on one event of the record leaves behind. On an error nothing of the record may be
+    /// sent.
     pub(crate) fn encode(
         &mut self,
         record: &Record,
@@ -104,8 +119,8 @@ impl Outputs {
         decision: &Decision<'_>,
         decided: Timestamp,
     ) -> Result<(), Rejection> {
-        self.pending.clear();
-        self.buffers.clear();
+        let (first, event) = (self.pending.len(), self.events);
+        self.events += 1;
         let stamp =
             Stamp { policy_version: Arc::clone(&self.policy_version), recorded: envelope.recorded, decided };
         let stamped = Stamped::new(&stamp, envelope.event.occurred);
@@ -113,13 +128,16 @@ impl Outputs {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
                     self.audience(notification, &envelope.event)?;
-                    self.notification(notification, &envelope.event, &stamped)?;
+                    self.notification(notification, envelope, &stamped)?;
                 }
             }
+            // The record is there once, however many of its events nobody asked for.
+            Verdict::Unrouted
+                if self.pending.iter().any(|pending| matches!(pending.carries, Carries::Original)) => {}
             Verdict::Unrouted => {
                 let headers = self.headers(|_| {});
                 let topic = Arc::clone(&self.unrouted);
-                self.pending.push(Pending { topic, headers, value: 0..0, carries: Carries::Original });
+                self.pending.push(Pending { topic, event, headers, value: 0..0, carries: Carries::Original });
             }
             Verdict::Ignored(_) => {}
         }
@@ -130,10 +148,10 @@ impl Outputs {
         )?;
         let value = start..self.buffers.bytes.len();
         let topic = Arc::clone(&self.decisions);
-        self.pending.push(Pending { topic, headers, value, carries: Carries::Ours });
+        self.pending.push(Pending { topic, event, headers, value, carries: Carries::Ours });
         let key = envelope.event.correlation_id.len();
         let size = |pending: &Pending| key + self.size(pending, record);
-        match self.pending.iter().find(|pending| size(pending) > LARGEST_RECORD) {
+        match self.pending[first..].iter().find(|pending| size(pending) > LARGEST_RECORD) {
             None => Ok(()),
             Some(large) => {
                 let detail = format!(
@@ -167,7 +185,7 @@ impl Outputs {
     fn notification(
         &mut self,
         notification: &Notification,
-        event: &Event,
+        envelope: &Envelope,
         stamped: &Stamped<'_>,
     ) -> Result<(), Rejection> {
         let Some((topic, format)) = self.departments.get(&notification.department) else {
@@ -178,12 +196,18 @@ impl Outputs {
             notification_headers(notification, stamped, format, &mut |name, value| {
                 buffers.header(name, value);
             });
-            trace_headers(event, buffers);
+            if envelope.corrects() {
+                let corrected = repair::corrected(notification);
+                let mut text = Uuid::encode_buffer();
+                buffers.header("ce_corrects", corrected.hyphenated().encode_lower(&mut text).as_bytes());
+            }
+            trace_headers(&envelope.event, buffers);
         });
         let start = self.buffers.bytes.len();
         write_notification(notification, stamped, format, &mut self.buffers.bytes)?;
         let value = start..self.buffers.bytes.len();
-        self.pending.push(Pending { topic, headers, value, carries: Carries::Ours });
+        let event = self.events - 1;
+        self.pending.push(Pending { topic, event, headers, value, carries: Carries::Ours });
         Ok(())
     }
 
@@ -201,7 +225,8 @@ impl Outputs {
         })?;
         let value = start..self.buffers.bytes.len();
         let (topic, carries) = (Arc::clone(&self.audiences), Carries::Audience(snapshot.hash));
-        self.pending.push(Pending { topic, headers, value, carries });
+        let event = self.events - 1;
+        self.pending.push(Pending { topic, event, headers, value, carries });
         Ok(())
     }
 
@@ -224,12 +249,12 @@ impl Outputs {
         headers + pending.value.len() + original
     }
 
-    /// Sends what was encoded last, keyed by the correlation id (an audience by its hash).
+    /// Sends what was encoded of a record's events, keyed by their correlation ids (an audience by its hash).
     pub(crate) fn send(
         &mut self,
         session: &mut dyn Session,
         record: &Record,
-        envelope: &Envelope,
+        events: &[&Envelope],
     ) -> Result<(), Error> {
         for pending in &self.pending {
             let mut headers: [(&str, &[u8]); MOST_HEADERS] = [("", &[]); MOST_HEADERS];
@@ -238,7 +263,7 @@ impl Outputs {
                 *header = (name, &self.buffers.bytes[value.clone()]);
             }
             let value = &self.buffers.bytes[pending.value.clone()];
-            let correlation_id = envelope.event.correlation_id.as_str();
+            let correlation_id = events[pending.event].event.correlation_id.as_str();
             let (key, value, carried) = match &pending.carries {
                 Carries::Ours => (correlation_id, Some(value), None),
                 Carries::Original => (correlation_id, record.value.as_deref(), Some(&record.headers)),

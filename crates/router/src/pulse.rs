@@ -1,6 +1,7 @@
 //! What the outside may know of a worker, and the one thing it may ask of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Shared between a worker and the process around it.
@@ -10,6 +11,7 @@ pub struct Pulse {
     last_beat_millis: AtomicU64,
     ready: AtomicBool,
     stop: AtomicBool,
+    stopped: Mutex<Vec<String>>,
 }
 
 impl Default for Pulse {
@@ -19,6 +21,7 @@ impl Default for Pulse {
             last_beat_millis: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            stopped: Mutex::default(),
         }
     }
 }
@@ -37,6 +40,15 @@ impl Pulse {
     /// Whether partitions were given and what had to be read back has been.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// The partitions that stand still, a sentence each.
+    pub fn stopped(&self) -> Vec<String> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_stopped(&self, stopped: Vec<String>) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = stopped;
     }
 
     /// How long ago the worker last went round.

@@ -36,17 +36,21 @@ pub enum Code {
     AvroTrailing,
     /// A fact is missing or has a value that it may not have.
     DataInvalid,
+    /// The source's mapping cannot make events of the record.
+    MappingFailed,
     /// The same identity told something else before; given by the router.
     Conflict,
     /// What the event would leave behind is larger than a record may be; given by the router.
     OutputTooLarge,
     /// Deciding on the record failed by a defect of Hinge; given by the router.
     Panic,
+    /// It was held behind a rejected record, and an operator discarded it; given by the router.
+    Discarded,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -62,9 +66,11 @@ impl Code {
         Self::AvroTruncated,
         Self::AvroTrailing,
         Self::DataInvalid,
+        Self::MappingFailed,
         Self::Conflict,
         Self::OutputTooLarge,
         Self::Panic,
+        Self::Discarded,
     ];
 
     /// The stable text, such as `avro-truncated`.
@@ -85,9 +91,11 @@ impl Code {
             Self::AvroTruncated => "avro-truncated",
             Self::AvroTrailing => "avro-trailing",
             Self::DataInvalid => "data-invalid",
+            Self::MappingFailed => "mapping-failed",
             Self::Conflict => "conflict",
             Self::OutputTooLarge => "output-too-large",
             Self::Panic => "panic",
+            Self::Discarded => "discarded",
         }
     }
 }

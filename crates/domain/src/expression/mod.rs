@@ -5,6 +5,7 @@
 
 mod check;
 mod convert;
+mod encodings;
 mod functions;
 mod logic;
 mod parts;
@@ -47,6 +48,7 @@ pub struct Expression {
     source: String,
     program: Program,
     reads: Vec<Read>,
+    path: Option<Vec<String>>,
 }
 
 /// A field that an expression reads: `event.state` reads `state` of `event`.
@@ -100,12 +102,18 @@ impl Expression {
             .map_err(|message| syntax::too_much(source, message))?;
         let mut reads = BTreeSet::new();
         collect_reads(program.expression(), &mut Vec::new(), &mut reads);
-        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
+        let path = path_of(program.expression());
+        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect(), path })
     }
 
     /// The text that it was parsed from.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names along its way, where it does nothing but read one place: `row.customer.state`.
+    pub fn path(&self) -> Option<&[String]> {
+        self.path.as_deref()
     }
 
     /// What it reads, each once, in order of name.
@@ -188,6 +196,19 @@ fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), String> {
         return children(&expression.expr).into_iter().try_for_each(|child| check_extent(child, here));
     };
     Err(message)
+}
+
+/// The names of a variable and of the fields read from it, if the expression is nothing else.
+fn path_of(expression: &IdedExpr) -> Option<Vec<String>> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) if !select.test => {
+            let mut path = path_of(&select.operand)?;
+            path.push(select.field.clone());
+            Some(path)
+        }
+        _ => None,
+    }
 }
 
 /// Walks an expression and notes `variable.field` and bare variables; names bound by a macro

@@ -5,9 +5,10 @@
 //!
 //! * [`record`]: headers and values, before the decoder;
 //! * [`policy`]: files of a policy, and conditions on an event;
-//! * [`rows`]: mappings, and files of rows through `hinge ingest`;
+//! * [`mapping`]: mappings, and what they make of a row;
 //! * [`router`]: records again, through a router on a log, so that dead letters are seen;
-//! * [`independent`]: values again, before decoders that others wrote.
+//! * [`independent`]: values again, before decoders that others wrote;
+//! * [`seeds`]: all of it again, as what fuzzers begin with.
 
 mod bytes;
 mod independent;
@@ -17,12 +18,16 @@ mod record;
 mod router;
 mod seeds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use hinge_schema::Catalogue;
+use hinge_tests::program::run;
 use serde::de::DeserializeOwned;
+
+/// The folders of records.
+const RECORDS: [&str; 3] = ["avro", "json", "cloudevents"];
 
 /// The verdict that is right.
 #[derive(Clone)]
@@ -109,10 +114,10 @@ fn assert_right(what: &str, count: usize, wrong: &[String]) {
 
 #[test]
 fn every_record_of_the_corpus_gets_the_verdict_that_is_right() {
-    let catalogue = Catalogue::builtin();
+    let catalogue = record::catalogue();
     let mut wrong = Vec::new();
     let mut count = 0;
-    for case in ["avro", "json", "cloudevents"].into_iter().flat_map(record::cases) {
+    for case in RECORDS.into_iter().flat_map(record::cases) {
         count += 1;
         if let Err(how) = record::judge(&case, &catalogue) {
             wrong.push(format!("{}: {how}", case.name));
@@ -149,4 +154,44 @@ fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
         .iter()
         .filter_map(|case| mapping::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name)));
     assert_right("mappings", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+/// The verdicts of all cases, under their names.
+fn verdicts() -> Vec<(String, Option<String>)> {
+    fn code<A>(expected: &Expected<A>) -> Option<String> {
+        match expected {
+            Expected::Accept(_) => None,
+            Expected::Reject { code, .. } => Some(code.clone()),
+        }
+    }
+    let catalogue = Catalogue::builtin();
+    let records = RECORDS.into_iter().flat_map(record::cases);
+    let mut all: Vec<_> = records.map(|case| (case.name, code(&case.expected))).collect();
+    all.extend(policy::policies().into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(policy::conditions(&catalogue).into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(mapping::mappings().into_iter().map(|case| (case.name, code(&case.expected))));
+    all
+}
+
+#[test]
+fn the_corpus_is_large_its_names_are_its_own_and_its_codes_are_explained() {
+    let all = verdicts();
+    let names: BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names.len(), all.len(), "each case has a name of its own");
+
+    let mut families: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in &names {
+        *families.entry(name.split('/').next().unwrap_or_default()).or_default() += 1;
+    }
+    let cuts = names.iter().filter(|name| name.contains("/first-")).count();
+    println!("{} cases: {families:?}, of which {cuts} are truncations", all.len());
+    assert!(all.len() - cuts >= 600, "{} cases beside {cuts} truncations", all.len() - cuts);
+
+    let codes: BTreeSet<&str> = all.iter().filter_map(|(_, code)| code.as_deref()).collect();
+    let explained = run(["explain", "codes"]).well().output;
+    let explained: BTreeSet<&str> =
+        explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let unknown: Vec<_> = codes.difference(&explained).collect();
+    assert!(unknown.is_empty(), "`hinge explain` knows nothing of {unknown:?}");
+    assert!(codes.len() >= 20, "the corpus tries {codes:?}");
 }

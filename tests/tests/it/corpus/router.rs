@@ -7,7 +7,7 @@ use hinge_router::{DEAD_LETTERS, Outcome};
 use hinge_tests::world::{Input, World};
 
 use super::record::{self, RecordCase};
-use super::{Expected, assert_right};
+use super::{Expected, RECORDS, assert_right};
 use crate::scenarios::{good, starter};
 
 /// Longer values are seen by the decoder alone, and by `bad_records`.
@@ -18,8 +18,7 @@ const TOGETHER: usize = 150;
 
 /// A fair share of every family: all that is short, of the truncations each tenth.
 fn shown() -> Vec<RecordCase> {
-    let mut cases: Vec<RecordCase> =
-        ["avro", "json", "cloudevents"].into_iter().flat_map(record::cases).collect();
+    let mut cases: Vec<RecordCase> = RECORDS.into_iter().flat_map(record::cases).collect();
     cases.retain(|case| {
         let headers: usize =
             case.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
@@ -49,7 +48,7 @@ fn input(case: &RecordCase, number: usize) -> Input {
 
 /// Handles some cases in a world of their own, and tells what came out otherwise.
 fn judge(cases: &[RecordCase]) -> Vec<String> {
-    let world = World::embedded(starter());
+    let world = World::embedded(starter()).with_catalogue(record::catalogue());
     let mut written = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         written.push(input(case, number));

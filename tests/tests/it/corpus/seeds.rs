@@ -7,7 +7,7 @@ use std::path::Path;
 use hinge_schema::Catalogue;
 
 use super::record::RecordCase;
-use super::{policy, record};
+use super::{RECORDS, policy, record};
 
 /// Longer inputs teach a fuzzer nothing that shorter ones do not.
 const LONGEST: usize = 8 * 1024;
@@ -46,7 +46,7 @@ fn the_corpus_makes_seeds_for_every_fuzz_target() {
     let asked = std::env::var_os("HINGE_FUZZ_SEEDS");
     let folder = asked.as_deref().map_or(temporary.path(), Path::new);
     let catalogue = Catalogue::builtin();
-    let records = ["avro", "json", "cloudevents"].into_iter().flat_map(record::cases);
+    let records = RECORDS.into_iter().flat_map(record::cases);
     // A truncation is a fuzzer's own first idea.
     let records = records.filter(|case| !case.name.contains("/first-"));
     let counts = [

@@ -1,8 +1,7 @@
 //! What audiences add to a decision: 10,000 people in 50 departments, 200 rules with an audience each, beside the
 //! same rules without audiences.
 //!
-//! `cargo bench -p hinge-domain --bench audiences`. At the end the ratios of this run; judging them is the
-//! reader's business. Events differ from one another in every fact, as orders do.
+//! Events differ from one another in every fact, as orders do.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -16,6 +15,10 @@ use hinge_domain::{
 };
 use jiff::Timestamp;
 
+use crate::{Row, row};
+
+/// The most that audiences may make of what a decision costs.
+const MOST: f64 = 2.0;
 const DEPARTMENTS: usize = 50;
 const PEOPLE: usize = 10_000;
 const RULES: usize = 200;
@@ -146,11 +149,11 @@ fn median(mut rounds: Vec<f64>) -> f64 {
     rounds[rounds.len() / 2]
 }
 
-fn main() {
+/// Measures the decisions one after another and, for the ratios, in turns.
+pub(crate) fn measure(criterion: &mut Criterion) -> Vec<Row> {
     let mut random = fastrand::Rng::with_seed(7);
     let events = events(&mut random);
     let people = people(&mut random);
-    let mut criterion = Criterion::default().configure_from_args();
     let mut ratios = Vec::new();
     for (name, all_match) in [("5 of 200 rules match", false), ("200 of 200 rules match", true)] {
         let [without, with] =
@@ -183,7 +186,9 @@ fn main() {
             changed.recomputed
         );
     }
-    for (name, ratio, without, with) in ratios {
-        println!("{name}: a decision {without:.2?} without audiences, {with:.2?} with; ratio {ratio:.2}");
-    }
+    let told = |(name, ratio, without, with): (&str, f64, Duration, Duration)| {
+        let what = format!("a decision with audiences beside one without, {name}");
+        row(&what, ratio, &format!("{with:.2?}, {without:.2?}"), MOST)
+    };
+    ratios.into_iter().map(told).collect()
 }
