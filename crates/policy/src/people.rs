@@ -101,12 +101,12 @@ pub(crate) fn people(
 ) -> Vec<Person> {
     let mut reader = Reader { departments, found: Vec::new(), ids: HashMap::new(), mistakes: 0 };
     let mut exports = Vec::new();
-    if let Some(file) = directory.file(PEOPLE_YAML) {
-        if let Some(read) = yaml(file, problems) {
-            exports.extend(reader.named_export(file, &read, directory, problems));
-            for person in read.get("people").map(|list| list.value.items()).unwrap_or_default() {
-                reader.person(file, Entry::of(person), problems);
-            }
+    if let Some(file) = directory.file(PEOPLE_YAML)
+        && let Some(read) = yaml(file, problems)
+    {
+        exports.extend(reader.named_export(file, &read, directory, problems));
+        for person in read.get("people").map(|list| list.value.items()).unwrap_or_default() {
+            reader.person(file, Entry::of(person), problems);
         }
     }
     if let Some(file) =

@@ -60,7 +60,9 @@ impl Published {
                 }
                 let keys =
                     records.iter().filter_map(|record| std::str::from_utf8(record.key.as_deref()?).ok());
-                keys.for_each(|hash| self.remember(hash.into()));
+                for hash in keys {
+                    self.remember(hash.into());
+                }
             }
         }
         tracing::debug!(audiences = self.young.len() + self.old.len(), "audiences read back");
@@ -81,7 +83,9 @@ impl Published {
     pub(crate) fn keep(&mut self) -> usize {
         let sent = mem::take(&mut self.sent);
         let count = sent.len();
-        sent.into_iter().for_each(|hash| self.remember(hash));
+        for hash in sent {
+            self.remember(hash);
+        }
         count
     }
 

@@ -12,6 +12,7 @@
 //! only then. What is decided is the domain's business ([`hinge_domain::decide`]), what bytes mean the
 //! schema crate's, how records travel the stream crate's; here they meet.
 
+mod audience_metrics;
 mod audiences;
 mod clock;
 mod dead_letter;

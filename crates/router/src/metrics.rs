@@ -7,9 +7,10 @@ use hinge_schema::Sources;
 use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
 use prometheus::local::LocalHistogram;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::ROLE;
+use crate::audience_metrics::AudienceMetrics;
 use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
@@ -56,9 +57,7 @@ pub struct Metrics {
     unrendered: IntCounter,
     rollbacks: IntCounter,
     held: HeldMetrics,
-    audience_empty: IntCounterVec,
-    audiences_published: IntCounter,
-    people: IntGaugeVec,
+    audiences: AudienceMetrics,
     source_events: IntCounterVec,
     source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
@@ -111,19 +110,7 @@ impl Metrics {
                 "Transactions that were rolled back; their records were decided again.",
             )?,
             held: HeldMetrics::register(registry)?,
-            audience_empty: counters(
-                "hinge_router_audience_empty_total",
-                "Notifications whose audience chose nobody: the department as such was told.",
-                &["department"],
-            )?,
-            audiences_published: IntCounter::new(
-                "hinge_router_audiences_published_total",
-                "Audiences written to hinge.audiences.",
-            )?,
-            people: IntGaugeVec::new(
-                Opts::new("hinge_router_people", "People whom the policy knows."),
-                &["department"],
-            )?,
+            audiences: AudienceMetrics::register(registry)?,
             source_events: counters(
                 "hinge_source_events_total",
                 "Events that the records of other systems said, by the policy's source.",
@@ -144,9 +131,6 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
-            Box::new(metrics.audience_empty.clone()),
-            Box::new(metrics.audiences_published.clone()),
-            Box::new(metrics.people.clone()),
             Box::new(metrics.source_events.clone()),
             Box::new(metrics.source_unread.clone()),
             Box::new(metrics.group_lag.clone()),
@@ -168,12 +152,7 @@ impl Metrics {
             self.lag_clamped.with_label_values(&[hop]);
         }
         self.lag_left_out.with_label_values(&["history"]);
-        for (position, department) in policy.departments.iter().enumerate() {
-            let labels = [department.name.as_ref()];
-            self.audience_empty.with_label_values(&labels);
-            let people = i64::try_from(policy.people.of(position).len()).unwrap_or(i64::MAX);
-            self.people.with_label_values(&labels).set(people);
-        }
+        self.audiences.start_at_zero(policy);
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
         }
@@ -200,7 +179,7 @@ impl Metrics {
     }
 
     pub(crate) fn audiences_published(&self, count: usize) {
-        self.audiences_published.inc_by(count as u64);
+        self.audiences.published(count);
     }
 
     /// Starts the series of these sources at 0.
@@ -223,9 +202,7 @@ impl Metrics {
         for (rule, count) in &tally.unknown {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
-        for (department, count) in &tally.for_nobody {
-            self.audience_empty.with_label_values(&[department.as_ref()]).inc_by(*count);
-        }
+        self.audiences.for_nobody(&tally.for_nobody);
         self.unrendered.inc_by(tally.unrendered);
         self.held.released(&tally.released);
         for (source, mapped) in &tally.sources {

@@ -225,7 +225,7 @@ mod tests {
         ];
         assert_eq!(rows("orders.jsonl", content.as_bytes()), expected);
         assert_eq!(rows("orders.txt", content.as_bytes()), expected);
-        let deep = format!("{{\"a\": {}}}\n", "[".repeat(100_000));
+        let deep = format!("{{\"a\": {}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
         assert!(rows("orders.jsonl", deep.as_bytes())[0].contains("nested deeper"));
     }
 

@@ -59,9 +59,7 @@ pub(crate) fn try_rows(
                     let events = mapping.events(&row.into(), &|position, key| joined[position].get(key));
                     let events = events.map_err(|why| why.to_string());
                     (
-                        events.and_then(|events| {
-                            events.into_iter().map(|it| read_back(it, catalogue)).collect()
-                        }),
+                        events.and_then(|events| events.iter().map(|it| read_back(it, catalogue)).collect()),
                         unread,
                     )
                 }
@@ -73,9 +71,9 @@ pub(crate) fn try_rows(
 }
 
 /// The event as the router would read it.
-fn read_back(event: Event, catalogue: &Catalogue) -> Result<Event, String> {
+fn read_back(event: &Event, catalogue: &Catalogue) -> Result<Event, String> {
     let refused = |why: hinge_schema::Rejection| format!("`{}`: {}", event.event_type(), why.detail);
-    let encoded = catalogue.encode_event(&event, None, Encoding::JsonBinary).map_err(refused)?;
+    let encoded = catalogue.encode_event(event, None, Encoding::JsonBinary).map_err(refused)?;
     let headers = encoded.headers.iter().map(|(name, value)| (name.as_ref(), Some(value.as_slice())));
     catalogue.decode(headers, Some(&encoded.value)).map(|decoded| decoded.event).map_err(refused)
 }

@@ -133,7 +133,7 @@ impl Reader<'_> {
                 let help = "put text that holds the delimiter into quotes, and leave no cell out";
                 self.mistake(file, ("people-invalid", place, message, help), problems);
             } else {
-                let entry = entry(row, places, export);
+                let entry = entry(&row, places, export);
                 self.person(file, entry, problems);
             }
         }
@@ -141,7 +141,7 @@ impl Reader<'_> {
 }
 
 /// A row as an entry. What stands in an empty cell is not given.
-fn entry(row: Vec<Cell>, places: [Option<usize>; 8], export: &Export) -> Entry {
+fn entry(row: &[Cell], places: [Option<usize>; 8], export: &Export) -> Entry {
     let cell = |attribute: usize| {
         let cell = row.get(places[attribute]?)?;
         Some(Placed { text: cell.text.clone().unwrap_or_default(), place: cell.place })

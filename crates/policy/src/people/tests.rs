@@ -109,7 +109,7 @@ fn each_mistake_in_yaml_has_its_place() {
             "value-invalid",
             &["`location` must be text"],
         ),
-        ("{id: f-2}", 7, "key-missing", &["needs `department`"]),
+        ("{id: f-2}", 6, "key-missing", &["needs `department`"]),
         ("{id: f-2, department: finance, name: secret}", 36, "key-unknown", &["`name`"]),
     ] {
         check(&[("people.yaml", &yaml(person))], ("people.yaml", 3, column), code, words);
@@ -173,13 +173,13 @@ fn an_audience_reads_what_people_and_events_have() {
         let changed = text.replace("person.seniority >= 3", audience);
         fs::write(path, changed).unwrap();
         let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err().0;
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert_eq!(problems[0].line, line, "{problems:?}");
-        format!("{}: {} {}", problems[0].code, problems[0].message, problems[0].help)
+        assert!(problems.iter().all(|problem| problem.line == line), "{problems:?}");
+        let told = problems.iter().map(|it| format!("{}: {} {}\n", it.code, it.message, it.help));
+        told.collect::<Vec<_>>().concat()
     };
     for (audience, words) in [
         ("person.rôle == 'x'", "expression-invalid: "),
-        ("person.senority >= 3", "fact-unknown: nothing called `senority`"),
+        ("person.senority >= 3", "fact-unknown: a person has no fact `senority`"),
         ("person.location == event.sate", "fact-unknown: `order.placed` has no fact `sate`"),
         ("person == event.state", "expression-invalid: `person` is taken as a whole"),
         ("people.role == 'x'", "fact-unknown: there is nothing called `people`"),
@@ -187,7 +187,7 @@ fn an_audience_reads_what_people_and_events_have() {
         ("loud(person.role)", "expression-invalid: there is no function `loud`"),
     ] {
         let told = told(audience, SOMEBODY);
-        assert!(told.starts_with(words), "{audience}: {told}");
+        assert!(told.lines().any(|line| line.starts_with(words)), "{audience}: {told}");
     }
     let nobody = "people:\n  - {id: w-1, department: warehouse}\n";
     let told = told("person.seniority >= 2", nobody);

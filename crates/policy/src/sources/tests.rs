@@ -91,7 +91,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
             "unique",
         ),
         (in_place("key.number", "ce.id"), "8:9", "there is nothing called `ce`", "before"),
-        (in_place("subject", "when: row.number ==\nsubject"), "5:20", "", "CEL"),
+        (in_place("subject", "when: row.number ==\nsubject"), "5:18", "", "CEL"),
         (no_schema, "3:7", "there is no schema", ".avsc"),
         (recursive, "3:33", "this schema cannot be used: `A` contains itself", "once"),
         (missing, "3:40", "`nothing.avsc` cannot be read", "beside"),
