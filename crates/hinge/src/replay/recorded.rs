@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use hinge_domain::{Identity, Policy};
-use hinge_router::{DEAD_LETTERS, DECISIONS, HELD};
+use hinge_router::{DEAD_LETTERS, DECISIONS, RecordPlace, operator};
 use hinge_schema::{Code, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use super::canonical::{Equality, Short};
 use crate::tail::read_all;
-use crate::versions::is_topic_missing;
 
 /// Names that occur again and again, by number.
 #[derive(Debug, Default)]
@@ -55,8 +54,6 @@ pub(super) struct Ended {
     pub(super) version: Option<Name>,
     /// `emitted`, `ignored`, `unrouted` or `rejected (code)`.
     pub(super) ending: Name,
-    /// Whether no policy had a say in it: the record is held, or an operator discarded it.
-    pub(super) is_aside: bool,
 }
 
 /// A notification that a decision lists, and where it lies.
@@ -96,6 +93,8 @@ pub(super) struct Recorded {
     pub(super) strangers: Vec<(Name, FoundAt)>,
     /// The instant of the newest event that was decided.
     pub(super) newest: Option<Timestamp>,
+    /// Records on which no policy decided: they are held, or an operator discarded them while they were.
+    pub(super) set_apart: HashSet<RecordPlace>,
     /// Departments of whose topic nothing is gone yet.
     complete: Vec<Name>,
 }
@@ -164,7 +163,7 @@ impl Recorded {
             recorded.letter(record);
             Ok(true)
         })?;
-        recorded.held(reader)?;
+        recorded.set_apart.extend(operator::held_places(reader)?.into_keys());
         for ended in recorded.ended.values_mut() {
             ended.sort_by_key(|ended| ended.offset);
         }
@@ -180,7 +179,6 @@ impl Recorded {
             identity: Some(Identity::of(&decision.event.source, &decision.event.id)),
             version: Some(self.names.number(&decision.policy_version)),
             ending: self.names.number(ending),
-            is_aside: false,
         };
         let is_there = stretch.oldest.get(&place).is_some_and(|oldest| ended.offset >= *oldest);
         let in_scope = is_there && stretch.topics.iter().any(|topic| **topic == *place.topic);
@@ -211,36 +209,15 @@ impl Recorded {
         let offset = said("hinge-error-offset").and_then(|offset| offset.parse().ok());
         if let (Some((topic, partition)), Some(offset)) = (place(), offset) {
             let code = said("hinge-error-code").unwrap_or_default();
+            if code == Code::Discarded.as_str() {
+                let partition = TopicPartition::new(topic, partition);
+                self.set_apart.insert(RecordPlace { partition, offset: Offset(offset) });
+                return;
+            }
             let ending = self.names.number(&format!("rejected ({code})"));
-            let is_aside = code == Code::Discarded.as_str();
-            let ended = Ended { offset: Offset(offset), identity: None, version: None, ending, is_aside };
+            let ended = Ended { offset: Offset(offset), identity: None, version: None, ending };
             self.ended.entry(TopicPartition::new(topic, partition)).or_default().push(ended);
         }
-    }
-
-    /// Notes records that were held and did not come to an end of their own: they wait, or tell an event again.
-    fn held(&mut self, reader: &mut dyn Reader) -> Result<()> {
-        let mut held: HashMap<TopicPartition, HashSet<Offset>> = HashMap::new();
-        let read = read_all(reader, HELD, &mut |record| {
-            if let Some((place, offset)) = held_place(record) {
-                held.entry(place).or_default().insert(offset);
-            }
-            Ok(true)
-        });
-        match read {
-            Err(error) if is_topic_missing(&error) => {}
-            read => read?,
-        }
-        let ending = self.names.number("held");
-        for (place, mut offsets) in held {
-            let ended = self.ended.entry(place).or_default();
-            for ended in &*ended {
-                offsets.remove(&ended.offset);
-            }
-            let held = |offset| Ended { offset, identity: None, version: None, ending, is_aside: true };
-            ended.extend(offsets.into_iter().map(held));
-        }
-        Ok(())
     }
 
     /// Narrows what is compared to events that were recorded within a span.
@@ -303,15 +280,4 @@ impl Recorded {
     pub(super) fn is_complete(&self, department: Name) -> bool {
         self.complete.contains(&department)
     }
-}
-
-/// Where a record of `hinge.held` lay before; ours are the last headers of their names.
-fn held_place(record: &Record) -> Option<(TopicPartition, Offset)> {
-    let said = |name: &str| {
-        let header = record.headers.iter().filter(|header| header.name == name).last()?;
-        std::str::from_utf8(header.value.as_deref()?).ok()
-    };
-    let partition = said("hinge-held-partition")?.parse().ok()?;
-    let offset = said("hinge-held-offset")?.parse().ok()?;
-    Some((TopicPartition::new(said("hinge-held-topic")?, partition), Offset(offset)))
 }

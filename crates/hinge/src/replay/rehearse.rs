@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hinge_domain::{Audience, Identity, Meeting, Policy};
-use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, Rehearsal};
+use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, RecordPlace, Rehearsal};
 use hinge_schema::{Catalogue, Code, NotificationRecord, Sources, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
@@ -116,6 +116,11 @@ impl Rehearse<'_> {
     }
 
     fn record(&mut self, partition: &mut Partition, record: &Record) -> Result<()> {
+        let is_set_apart = !self.recorded.set_apart.is_empty();
+        if is_set_apart && self.recorded.set_apart.contains(&RecordPlace::of(record)) {
+            self.report.set_apart += u64::from(logged(record).is_none_or(self.within));
+            return Ok(());
+        }
         let then = partition.at(record.offset);
         let then: Vec<Ended> = partition.ended[then].to_vec();
         if partition.is_foreign
@@ -125,11 +130,6 @@ impl Rehearse<'_> {
             let (_, sources) = self.version(version)?;
             partition.rehearsal.with_sources(sources.clone());
             partition.read_by = Some(version);
-        }
-        if then.iter().any(|ended| ended.is_aside) {
-            // Never met, unless it was let out, and then it has an end of its own.
-            self.report.aside += u64::from(logged(record).is_none_or(self.within));
-            return Ok(());
         }
         match partition.rehearsal.read(record) {
             Ok(readings) if readings.is_empty() => {

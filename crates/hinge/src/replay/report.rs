@@ -106,12 +106,13 @@ pub(super) struct Report {
     pub(super) compared: u64,
     /// Records that tell an event again, as they did then.
     pub(super) repetitions: u64,
-    /// Records that no router has decided yet, or that lie before the first that one did.
+    /// Records that no router has decided yet, or that lie before the first that one did, or that an operator
+    /// holds or has discarded.
     pub(super) waiting: u64,
     /// Notifications whose text is gone from the department's topic.
     pub(super) unread: u64,
     /// Records that are held, or that an operator discarded.
-    pub(super) aside: u64,
+    pub(super) set_apart: u64,
     /// What differs for people.
     pub(super) people: PeopleReport,
     /// How many events each version decided.
@@ -200,7 +201,7 @@ impl Report {
             "repetitions": self.repetitions,
             "not_decided": self.waiting,
             "not_readable": self.unread,
-            "held_or_discarded": self.aside,
+            "held_or_discarded": self.set_apart,
             "versions": self.versions.iter().map(|(version, count)| (version.to_string(), json!(count))).collect::<serde_json::Map<_, _>>(),
             "same": sum.same,
             "added": sum.added,
@@ -223,7 +224,7 @@ impl Report {
         for (count, what) in [
             (self.repetitions, "told an event again, as they did then"),
             (self.waiting, "not decided by any router (not yet, or before it began), and not compared"),
-            (self.aside, "held, or discarded by an operator, and not compared"),
+            (self.set_apart, "held, or discarded by an operator, and not compared"),
             (self.unread, "notifications are gone from their topic, so only that they were told is compared"),
         ] {
             if count > 0 {
