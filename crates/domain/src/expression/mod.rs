@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
@@ -119,6 +119,11 @@ impl Expression {
     /// What it reads, each once, in order of name.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Whether it says this name itself, as a field or as text, rather than computing it.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        says(self.program.expression(), name)
     }
 
     /// Its syntax tree.
@@ -253,6 +258,15 @@ fn collect_calls(expression: &IdedExpr, called: &mut BTreeSet<String>) {
     for child in children(&expression.expr) {
         collect_calls(child, called);
     }
+}
+
+fn says(expression: &IdedExpr, name: &str) -> bool {
+    let here = match &expression.expr {
+        Expr::Literal(LiteralValue::String(text)) => text.inner() == name,
+        Expr::Select(select) => select.field == name,
+        _ => false,
+    };
+    here || children(&expression.expr).into_iter().any(|child| says(child, name))
 }
 
 fn children(expression: &Expr) -> Vec<&IdedExpr> {

@@ -246,9 +246,7 @@ fn evaluate(expression: &Expression, given: &Given, scope: &Scope) -> Result<Val
         return Ok(value.clone());
     }
     match expression.evaluate(scope) {
-        Err(Unknown::Missing(name))
-            if expression.path().is_none() && !expression.source().contains(&name) =>
-        {
+        Err(Unknown::Missing(name)) if !expression.says(&name) => {
             Err(Unknown::Failed("a key that is looked up is not there".to_owned()))
         }
         value => value,
