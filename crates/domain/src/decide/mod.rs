@@ -10,6 +10,7 @@ mod spans;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use crate::notification::NotificationIds;
 use crate::template::{Rendered, Worded};
@@ -111,7 +112,7 @@ fn notifications(
     let ids = NotificationIds::about(&event.source, &event.id);
     let mut audiences = policy.people.question(event);
     let mut told: Vec<Notification> = Vec::new();
-    let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
+    let mut rules: SmallVec<[&Rule; 8]> = SmallVec::new();
     for (position, department) in policy.departments.iter().enumerate() {
         let matched = decision.matched.iter().map(|matched| matched.rule);
         rules.clear();
