@@ -126,10 +126,10 @@ pub struct Problems(pub Vec<Diagnostic>);
 impl Problems {
     /// What was found, in the order of files and lines; an error if any of it is one.
     pub(crate) fn sorted(mut found: Vec<Diagnostic>) -> Self {
-        found.sort_by(|one, other| {
-            let place = |it: &Diagnostic| (it.file.clone(), it.line, it.column);
-            place(one).cmp(&place(other)).then(one.severity.cmp(&other.severity))
-        });
+        fn place(it: &Diagnostic) -> (&Path, usize, usize) {
+            (&it.file, it.line, it.column)
+        }
+        found.sort_by(|one, other| place(one).cmp(&place(other)).then(one.severity.cmp(&other.severity)));
         Self(found)
     }
 
@@ -179,6 +179,10 @@ const YAML_HELP: &[(&str, &str)] = &[
 /// The most lines of a file that a diagnostic shows.
 const MOST_LINES: usize = 12;
 
+/// The most problems that are told with the lines that they are about: finding these costs a walk over the file,
+/// and a file may have as many mistakes as lines.
+const MOST_SHOWN: usize = 500;
+
 impl Page<'_> {
     /// Notes an error.
     pub(crate) fn note(
@@ -190,12 +194,17 @@ impl Page<'_> {
     ) -> &mut Diagnostic {
         debug_assert!(Diagnostic::CODES.contains(&code), "`{code}` is not listed");
         let place = place.into();
-        let ((line, column), (end_line, end_column)) = (place.start(), place.end(self.text));
-        let lines =
-            self.text.lines().skip(line.saturating_sub(1)).take((end_line + 1 - line).min(MOST_LINES));
-        let text = (line > 0 && line <= self.text.lines().count())
-            .then(|| lines.collect::<Vec<_>>().join("\n").into());
         let at = self.problems.len();
+        let shown = at < MOST_SHOWN;
+        let (line, column) = place.start();
+        let (end_line, end_column) = if shown { place.end(self.text) } else { (line, column) };
+        let lines = self.text.lines().skip(line.saturating_sub(1));
+        let lines: Vec<&str> = if line > 0 && shown {
+            lines.take((end_line + 1 - line).min(MOST_LINES)).collect()
+        } else {
+            Vec::new()
+        };
+        let text = (!lines.is_empty()).then(|| lines.join("\n").into());
         self.problems.push(Diagnostic {
             severity: Severity::Error,
             code,

@@ -26,6 +26,8 @@ pub(super) struct Rejects {
 struct Reject<'a> {
     file: &'a str,
     line: u64,
+    /// What kind of reason: `row-unreadable` or `row-unmapped`, which `hinge explain` knows.
+    code: &'a str,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<Value>,
@@ -43,6 +45,7 @@ impl Rejects {
         self.add(&Reject {
             file: &file.to_string_lossy(),
             line,
+            code: "row-unmapped",
             reason,
             row: Some(Value::Record(row)),
             text: None,
@@ -52,7 +55,14 @@ impl Rejects {
     /// Text that is no row.
     pub(super) fn unreadable(&mut self, file: &Path, line: u64, bad: BadRow) -> Result<()> {
         let text = Some(bad.text);
-        self.add(&Reject { file: &file.to_string_lossy(), line, reason: &bad.reason, row: None, text })
+        self.add(&Reject {
+            file: &file.to_string_lossy(),
+            line,
+            code: "row-unreadable",
+            reason: &bad.reason,
+            row: None,
+            text,
+        })
     }
 
     /// How many there are.

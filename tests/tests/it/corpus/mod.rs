@@ -6,11 +6,13 @@
 //! * [`record`]: headers and values, before the decoder;
 //! * [`policy`]: files of a policy, and conditions on an event;
 //! * [`mapping`]: mappings, and what they make of a row;
+//! * [`csv`]: files of rows, before `hinge ingest`;
 //! * [`router`]: records again, through a router on a log, so that dead letters are seen;
 //! * [`independent`]: values again, before decoders that others wrote;
 //! * [`seeds`]: all of it again, as what fuzzers begin with.
 
 mod bytes;
+mod csv;
 mod independent;
 mod mapping;
 mod policy;
@@ -156,6 +158,12 @@ fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
     assert_right("mappings", cases.len(), &judged.collect::<Vec<_>>());
 }
 
+#[test]
+fn every_file_of_rows_of_the_corpus_is_brought_in_as_is_right() {
+    let cases = csv::cases();
+    assert_right("files of rows", cases.len(), &csv::judge_all(&cases));
+}
+
 /// The verdicts of all cases, under their names.
 fn verdicts() -> Vec<(String, Option<String>)> {
     fn code<A>(expected: &Expected<A>) -> Option<String> {
@@ -170,6 +178,7 @@ fn verdicts() -> Vec<(String, Option<String>)> {
     all.extend(policy::policies().into_iter().map(|case| (case.name, code(&case.expected))));
     all.extend(policy::conditions(&catalogue).into_iter().map(|case| (case.name, code(&case.expected))));
     all.extend(mapping::mappings().into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(csv::cases().into_iter().map(|case| (case.name, code(&case.expected))));
     all
 }
 
@@ -189,7 +198,8 @@ fn the_corpus_is_large_its_names_are_its_own_and_its_codes_are_explained() {
 
     let codes: BTreeSet<&str> = all.iter().filter_map(|(_, code)| code.as_deref()).collect();
     let explained = run(["explain", "codes"]).well().output;
-    let explained: BTreeSet<&str> = explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let explained: BTreeSet<&str> =
+        explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let unknown: Vec<_> = codes.difference(&explained).collect();
     assert!(unknown.is_empty(), "`hinge explain` knows nothing of {unknown:?}");
     assert!(codes.len() >= 20, "the corpus tries {codes:?}");

@@ -136,8 +136,14 @@ pub(super) fn catalogue() -> Catalogue {
     let text = |event_type: &str| builtin.schema_texts(event_type).unwrap()[0].to_owned();
     let own = std::fs::read_to_string(super::corpus().join("avro/producer.avsc")).unwrap();
     let guid = "6f1c3c4e-0b1d-5c52-9f3e-2f6a4f9b7c10";
-    let ids = [("17", text("order.placed")), (guid, text("order.placed")), ("18", text("delivery.delayed")), ("19", own)];
-    let schemas = ids.map(|(id, text)| (id.parse::<SchemaId>().unwrap(), ForeignSchema::parse(&text).unwrap()));
+    let ids = [
+        ("17", text("order.placed")),
+        (guid, text("order.placed")),
+        ("18", text("delivery.delayed")),
+        ("19", own),
+    ];
+    let schemas =
+        ids.map(|(id, text)| (id.parse::<SchemaId>().unwrap(), ForeignSchema::parse(&text).unwrap()));
     builtin.with_confluent(schemas).unwrap()
 }
 

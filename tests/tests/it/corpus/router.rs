@@ -18,8 +18,7 @@ const TOGETHER: usize = 150;
 
 /// A fair share of every family: all that is short, of the truncations each tenth.
 fn shown() -> Vec<RecordCase> {
-    let mut cases: Vec<RecordCase> =
-        RECORDS.into_iter().flat_map(record::cases).collect();
+    let mut cases: Vec<RecordCase> = RECORDS.into_iter().flat_map(record::cases).collect();
     cases.retain(|case| {
         let headers: usize =
             case.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
