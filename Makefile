@@ -40,7 +40,8 @@ test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 	cargo test $(TESTED) --locked --no-run
 	tests/kafka/with-broker cargo test $(TESTED) --locked
 
-bench: build-setup ## The router's speed on this machine, beside a bare copy of its records; needs no Kafka
+bench: build-setup ## The speed on this machine, part by part, and as ratios with what is wanted; needs no Kafka
+	cargo bench --locked -p hinge-domain --bench domain
 	cargo bench --locked -p hinge-tests --bench router $(ARGS)
 
 torture: build-setup ## A minute of each fuzz target; with ARGS="kill --backend embedded --mapping FILE .." kills the real program over real files

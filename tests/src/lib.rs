@@ -1,5 +1,6 @@
 //! What the tests on real parts stand on: real parts that start by themselves and leave nothing behind.
 //!
+//! * [`changes`]: the tables of the marketplace example as change records of Debezium;
 //! * [`invented`]: events of a shop that does not exist;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
 //! * [`measured`] and [`no_log`]: orders, rules and a log that keeps nothing, to measure the router alone;
@@ -13,6 +14,7 @@
 //! The tests themselves are in `tests/it`, one binary with a module for each subject. Apart from
 //! [`killing`], which the program `torture` needs too, this crate owns no expectations about the product.
 
+pub mod changes;
 pub mod invented;
 pub mod kafka;
 pub mod killing;

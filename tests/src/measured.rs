@@ -62,16 +62,14 @@ pub fn policy(format: Format) -> Arc<Policy> {
         Format::Json => "json",
         Format::Avro => "avro",
     };
-    let department = |name: &&str| format!("  {name}: {{title: The {name}, format: {format}}}\n");
     let others = catalogue.shapes().filter(|shape| *shape.event_type != *"order.placed");
-    let ignored: String =
+    let ignored: Vec<String> =
         others.map(|shape| format!("  - {{type: {}, reason: not measured}}\n", shape.event_type)).collect();
+    let ignored = ignored.concat();
+    let departments = DEPARTMENTS.map(|name| format!("  {name}: {{title: The {name}, format: {format}}}\n"));
     let files = [
         ("policy.yaml", format!("name: Measured\ncatalogue: {}\nignored:\n{ignored}", catalogue.version())),
-        (
-            "departments.yaml",
-            format!("departments:\n{}", DEPARTMENTS.iter().map(department).collect::<String>()),
-        ),
+        ("departments.yaml", format!("departments:\n{}", departments.concat())),
         ("chain.yaml", "chain:\n  - {step: operations, events: [order.placed]}\n".to_owned()),
         ("routes/measured.yaml", ROUTES.to_owned()),
         ("templates/placed.md", PLACED.to_owned()),
@@ -147,6 +145,7 @@ pub fn router(policy: &Arc<Policy>, batches: VecDeque<Vec<Record>>) -> (Router, 
         reader: Box::new(NothingToRead),
         policy: Arc::clone(policy),
         catalogue: Catalogue::builtin(),
+        sources: hinge_schema::Sources::default(),
         settings: Settings { drain: true, ..Settings::default() },
         metrics,
         pulse: Arc::new(Pulse::default()),
@@ -164,4 +163,18 @@ pub fn run(policy: &Arc<Policy>, batches: VecDeque<Vec<Record>>) -> Seen {
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(events > 0 && seen.records > 0);
     seen
+}
+
+/// Allocations of a router for each order, from the poll to the commit, beside what it needs once.
+#[expect(clippy::cast_precision_loss, reason = "some tens of thousands")]
+pub fn allocations_per_order(policy: &Arc<Policy>, encoding: Encoding) -> f64 {
+    let allocations = |count: usize| {
+        let (router, _) = router(policy, batches(orders(count, encoding), 500));
+        let mut summary = None;
+        let counted = allocation_counter::measure(|| summary = router.run().ok());
+        assert_eq!(summary.map(|summary| summary.records()), Some(count as u64));
+        counted.count_total
+    };
+    let (fewer, more) = (allocations(1_000), allocations(3_000));
+    (more - fewer) as f64 / 2_000.0
 }

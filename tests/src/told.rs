@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hinge_domain::Stream;
-use hinge_router::{DEAD_LETTERS, DECISIONS, UNROUTED, input_topic};
+use hinge_router::{AUDIENCES, DEAD_LETTERS, DECISIONS, UNROUTED, input_topic};
 use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
 use hinge_stream::{Error, Log, Reader, Record};
 use serde_json::Value as Json;
@@ -25,8 +25,9 @@ pub struct Told {
     pub inputs: usize,
     /// What each department was told about each correlation id, in order.
     pub notifications: BTreeMap<Sequence, Vec<NotificationRecord>>,
-    /// For each event decided, what was decided.
-    pub decisions: BTreeMap<InputPlace, Json>,
+    /// For each event decided, what was decided: by its record's place and its id, since a record of another
+    /// system may say several.
+    pub decisions: BTreeMap<(InputPlace, String), Json>,
     /// For each record rejected, its code.
     pub letters: BTreeMap<InputPlace, String>,
     /// How many events lie among the unrouted.
@@ -46,6 +47,8 @@ impl Told {
         read_all(reader.as_mut(), DECISIONS, &mut |record| told.decision(&record))?;
         read_all(reader.as_mut(), DEAD_LETTERS, &mut |record| told.letter(&record))?;
         read_all(reader.as_mut(), UNROUTED, &mut |_| told.unrouted += 1)?;
+        let mut kept = BTreeSet::new();
+        read_all(reader.as_mut(), AUDIENCES, &mut |record| kept.extend(record.key))?;
         let mut ids = BTreeSet::new();
         for topic in log.topics()?.list()? {
             if let Some(department) = topic.name.strip_prefix("hinge.notifications.") {
@@ -53,6 +56,11 @@ impl Told {
                 read_all(reader.as_mut(), &topic.name, each)?;
             }
         }
+        let audiences = told.notifications.values().flatten().filter_map(|it| it.audience.as_ref());
+        let lost = audiences.filter(|audience| !kept.contains(audience.hash.as_bytes()));
+        let lost: BTreeSet<String> =
+            lost.map(|audience| format!("the audience {} is not kept", audience.hash)).collect();
+        told.faults.extend(lost);
         Ok(told)
     }
 
@@ -98,8 +106,9 @@ impl Told {
             decision.remove("recorded");
             decision.remove("decided");
         }
-        if self.decisions.insert(place.clone(), decision).is_some() {
-            self.faults.push(format!("{place:?} was decided twice"));
+        let event = (place, decision["event"]["id"].as_str().unwrap_or_default().to_owned());
+        if self.decisions.insert(event.clone(), decision).is_some() {
+            self.faults.push(format!("{event:?} was decided twice"));
         }
     }
 
@@ -109,7 +118,8 @@ impl Told {
         let partition = header("hinge-error-partition").parse().unwrap_or(-1);
         let offset = header("hinge-error-offset").parse().unwrap_or(-1);
         let place = (header("hinge-error-topic"), partition, offset);
-        if self.decisions.contains_key(&place) {
+        let mut at_or_after = self.decisions.range((place.clone(), String::new())..);
+        if at_or_after.next().is_some_and(|((decided, _), _)| *decided == place) {
             self.faults.push(format!("{place:?} was decided and rejected"));
         }
         if self.letters.insert(place.clone(), header("hinge-error-code")).is_some() {

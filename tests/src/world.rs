@@ -12,10 +12,12 @@ use hinge_domain::{Policy, Window};
 use hinge_router::{
     Clock, HoldSettings, Metrics, Parts, Pulse, Router, Settings, StopLimits, Summary, output_topics,
 };
-use hinge_schema::{Catalogue, NotificationRecord, decode_notification};
+use hinge_schema::{Catalogue, NotificationRecord, Sources, decode_notification};
 use hinge_stream::embedded::{EmbeddedLog, Options};
 use hinge_stream::kafka::KafkaLog;
-use hinge_stream::{Log, Offset, Outgoing, Record, SessionOptions, StartAt, TopicPartition, TopicSpec};
+use hinge_stream::{
+    Log, Offset, Outgoing, Record, Session, SessionOptions, StartAt, TopicPartition, TopicSpec,
+};
 use prometheus::Registry;
 use tempfile::TempDir;
 
@@ -45,6 +47,7 @@ pub struct World {
     log: Box<dyn Log>,
     policy: Arc<Policy>,
     catalogue: Catalogue,
+    sources: Sources,
     input: String,
     group: String,
     began: BTreeMap<TopicPartition, Offset>,
@@ -92,6 +95,7 @@ impl World {
             log,
             policy,
             catalogue,
+            sources: Sources::default(),
             input,
             group,
             began,
@@ -107,6 +111,20 @@ impl World {
     /// The distance within which a repetition is recognised, from now on.
     pub fn with_window(mut self, window: Window) -> Self {
         self.window = window;
+        self
+    }
+
+    /// The systems whose records become events, from now on; their topics are made.
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        let spec = |topic: &Arc<str>| TopicSpec {
+            name: topic.to_string(),
+            partitions: 2,
+            replication: 1,
+            settings: Vec::new(),
+        };
+        let specs: Vec<TopicSpec> = sources.topics().into_iter().map(spec).collect();
+        self.log.topics().and_then(|mut topics| topics.create(&specs)).expect("topics can be created");
+        self.sources = sources;
         self
     }
 
@@ -152,12 +170,17 @@ impl World {
 
     /// Writes records into the input topic.
     pub fn write(&self, inputs: &[Input]) {
+        self.write_to(&self.input, inputs);
+    }
+
+    /// Writes records into a topic.
+    pub fn write_to(&self, topic: &str, inputs: &[Input]) {
         let mut appender = self.log.appender().expect("the log can be written");
         for input in inputs {
             let headers: Vec<(&str, &[u8])> =
                 input.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
             let record = Outgoing {
-                topic: &self.input,
+                topic,
                 key: input.key.as_deref(),
                 value: input.value.as_deref(),
                 headers: &headers,
@@ -171,31 +194,42 @@ impl World {
 
     /// Starts a router, lets it handle everything there is, and ends it.
     pub fn drain(&self) -> Summary {
+        self.drain_through(|session| session).0
+    }
+
+    /// The same with something between the router and its seat at the log; gives its metrics, too.
+    pub fn drain_through(
+        &self,
+        between: impl FnOnce(Box<dyn Session>) -> Box<dyn Session>,
+    ) -> (Summary, Registry) {
         let registry = Registry::new();
-        let metrics = Metrics::register(&registry, &self.policy, std::slice::from_ref(&self.input));
+        let mut topics = vec![self.input.clone()];
+        topics.extend(self.sources.topics().into_iter().map(ToString::to_string));
+        let metrics = Metrics::register(&registry, &self.policy, &topics);
         let options = SessionOptions {
             group: self.group.clone(),
             instance: "0".into(),
-            topics: vec![self.input.clone()],
+            topics: topics.clone(),
             start_at: Some(StartAt::Earliest),
         };
         let mut settings = Settings { drain: true, clock: self.clock, ..Settings::default() };
-        settings.windows.insert(self.input.clone(), self.window);
+        settings.windows.extend(topics.into_iter().map(|topic| (topic, self.window)));
         (settings.hold.keys, settings.hold.records) = self.most_held;
         settings.hold.topics.extend(self.holds.then(|| self.input.clone()));
         settings.stops = self.stops;
         let router = Router::new(Parts {
-            session: self.log.session(&options).expect("the group has a free seat"),
+            session: between(self.log.session(&options).expect("the group has a free seat")),
             reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
+            sources: self.sources.clone(),
             settings,
             metrics: metrics.expect("the registry is empty"),
             pulse: Arc::new(Pulse::default()),
         });
         let summary = router.run().expect("the router ends well");
         assert_eq!(summary.records(), counted(&registry), "the metric counts what was committed");
-        summary
+        (summary, registry)
     }
 
     /// What the departments were told, in the order of each topic.

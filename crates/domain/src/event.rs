@@ -112,10 +112,9 @@ impl Event {
     pub fn content(&self) -> Content {
         let mut hash = Gathered::default();
         for part in [self.event_type(), self.subject.as_str(), self.correlation_id.as_str()] {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
+            hash.text(part.as_bytes());
         }
-        hash.update(&self.occurred.as_nanosecond().to_le_bytes());
+        hash.put(self.occurred.as_nanosecond().to_le_bytes());
         for value in &self.facts.values {
             hash_value(value, &mut hash);
         }
@@ -177,57 +176,125 @@ impl Default for Gathered {
 }
 
 impl Gathered {
-    fn update(&mut self, piece: &[u8]) {
-        if let Some(free) = self.bytes.get_mut(self.used..self.used + piece.len()) {
-            free.copy_from_slice(piece);
-            self.used += piece.len();
-            return;
-        }
-        self.hash.update(&self.bytes[..self.used]);
-        self.used = 0;
-        if piece.len() < self.bytes.len() {
-            self.update(piece);
+    /// A piece of a length that is known beforehand.
+    fn put<const LENGTH: usize>(&mut self, piece: [u8; LENGTH]) {
+        if let Some(free) = self.bytes.get_mut(self.used..).and_then(<[u8]>::first_chunk_mut) {
+            *free = piece;
+            self.used += LENGTH;
         } else {
+            self.hand_over();
             self.hash.update(piece);
         }
     }
 
-    fn finish(mut self) -> Sha256 {
+    /// A length: short ones in a byte, longer ones in nine.
+    fn length(&mut self, length: usize) {
+        match u8::try_from(length) {
+            Ok(length) if length < u8::MAX => self.put([length]),
+            Ok(_) | Err(_) => {
+                self.put([u8::MAX]);
+                self.put((length as u64).to_le_bytes());
+            }
+        }
+    }
+
+    /// A piece of any length, and how long it is.
+    fn text(&mut self, piece: &[u8]) {
+        self.length(piece.len());
+        if let Some(free) = self.bytes.get_mut(self.used..self.used + piece.len()) {
+            free.copy_from_slice(piece);
+            self.used += piece.len();
+        } else {
+            self.hand_over();
+            self.hash.update(piece);
+        }
+    }
+
+    fn hand_over(&mut self) {
         self.hash.update(&self.bytes[..self.used]);
+        self.used = 0;
+    }
+
+    fn finish(mut self) -> Sha256 {
+        self.hand_over();
         self.hash
     }
 }
 
 /// Feeds a value with its kind and length, so that no two different values look alike.
 fn hash_value(value: &Value, hash: &mut Gathered) {
-    let mut tagged = |tag: u8, bytes: &[u8]| {
-        hash.update(&[tag]);
-        hash.update(&(bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
     match value {
-        Value::Absent => tagged(0, &[]),
-        Value::Bool(value) => tagged(1, &[u8::from(*value)]),
-        Value::Int(value) => tagged(2, &value.to_le_bytes()),
-        Value::Float(value) => tagged(3, &value.to_bits().to_le_bytes()),
-        Value::Decimal(value) => tagged(4, &value.normalize().serialize()),
-        Value::Text(value) => tagged(5, value.as_bytes()),
-        Value::Instant(value) => tagged(6, &value.as_nanosecond().to_le_bytes()),
+        Value::Absent => hash.put([0]),
+        Value::Bool(value) => hash.put([1, u8::from(*value)]),
+        Value::Int(value) => {
+            hash.put([2]);
+            hash.put(value.to_le_bytes());
+        }
+        Value::Float(value) => {
+            hash.put([3]);
+            hash.put(value.to_bits().to_le_bytes());
+        }
+        Value::Decimal(value) => {
+            hash.put([4]);
+            hash.put(value.normalize().serialize());
+        }
+        Value::Text(value) => {
+            hash.put([5]);
+            hash.text(value.as_bytes());
+        }
+        Value::Instant(value) => {
+            hash.put([6]);
+            hash.put(value.as_nanosecond().to_le_bytes());
+        }
         Value::Date(value) => {
-            tagged(7, &(i32::from(value.year()) * 512 + i32::from(value.day_of_year())).to_le_bytes());
+            hash.put([7]);
+            hash.put((i32::from(value.year()) * 512 + i32::from(value.day_of_year())).to_le_bytes());
         }
         Value::List(values) => {
-            tagged(8, &(values.len() as u64).to_le_bytes());
+            hash.put([8]);
+            hash.length(values.len());
             for value in values {
                 hash_value(value, hash);
             }
         }
         Value::Record(fields) => {
-            tagged(9, &(fields.len() as u64).to_le_bytes());
+            hash.put([9]);
+            hash.length(fields.len());
             for (name, value) in fields {
-                hash_value(&Value::Text(Arc::clone(name)), hash);
+                hash.text(name.as_bytes());
                 hash_value(value, hash);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashed(values: &[Value]) -> [u8; 16] {
+        let mut hash = Gathered::default();
+        for value in values {
+            hash_value(value, &mut hash);
+        }
+        first_16_bytes(hash.finish())
+    }
+
+    #[test]
+    fn values_look_alike_only_where_they_are_equal() {
+        let text = |length: usize| Value::text("x".repeat(length));
+        let mut all = vec![Value::Absent, Value::Bool(false), Value::Int(0), Value::Float(0.0)];
+        // Around the lengths at which a length or the gathered pieces take another form.
+        all.extend([0, 1, 253, 254, 255, 256, 500, 509, 510, 511, 512, 513, 2_000].map(text));
+        let singles: Vec<Vec<Value>> = all.iter().map(|value| vec![value.clone()]).collect();
+        let pairs = all.iter().flat_map(|one| all.iter().map(|other| vec![one.clone(), other.clone()]));
+        let lists = [vec![], vec![text(1)], vec![text(1), text(1)]].map(|items| vec![Value::List(items)]);
+        let record = |name: &str| vec![Value::Record(vec![(name.into(), Value::Absent)])];
+        let values: Vec<_> =
+            singles.into_iter().chain(pairs).chain(lists).chain(["a", "b"].map(record)).collect();
+        let different: std::collections::HashSet<_> = values.iter().map(|values| hashed(values)).collect();
+        assert_eq!(different.len(), values.len());
+        let exact = |text: &str| [Value::Decimal(text.parse().unwrap())];
+        assert_eq!(hashed(&exact("1.50")), hashed(&exact("1.5")));
     }
 }

@@ -9,6 +9,7 @@
 //!    *unknown*, and a rule that reads it does not match.
 //! 3. [`decide`] finds the rules that match and makes one [`Notification`] for each department that they
 //!    name, with merged reasons, the facts it needs, and the names of those that are missing.
+//!    Inside a department an [`Audience`] says whom it is for: the [`People`] whom the rules' [`Segment`]s choose.
 //!    [`explain`] tells of one department why it is not among them.
 //! 4. A customer orders because of the promise; the order is placed, confirmed, dispatched, late. Each is
 //!    an event of its own under the order's correlation id, and a [`Revision`] says which of two things
@@ -19,6 +20,7 @@
 //! Not here: bytes and formats (`hinge-schema`), files of a policy (`hinge-policy`), logs and transactions
 //! (`hinge-stream`), and the loop that joins them (`hinge-router`). Time is an argument.
 
+mod audience;
 mod decide;
 mod event;
 mod explain;
@@ -34,19 +36,20 @@ mod stamp;
 mod template;
 mod value;
 
+pub use audience::{Audience, Changed, Excluded, Exclusion, Medium, People, Person, Segment, Snapshot};
 pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use explain::{Answer, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
 pub use expression::{
     Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
 };
-pub use mapping::{EventMapping, FactSource, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
+pub use mapping::{EventMapping, FactSource, Given, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
 pub use nearest::nearest;
 pub use notification::{
     About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,
 };
 pub use policy::{ChainStep, Department, Format, Parts, Policy, Rule};
-pub use repetition::{Meeting, Memory, Window};
+pub use repetition::{Mark, Meeting, Memory, Window};
 pub use shape::{Field, Kind, Pii, Shape, Stream};
 pub use template::{TemplateError, Templates};
 pub use value::Value;

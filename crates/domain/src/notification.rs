@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
-use crate::{Content, Value};
+use crate::{Audience, Content, Value};
 
 /// What a notification asks of its readers. Ordered: when several rules match, the most asking one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,8 @@ pub struct Notification {
     pub missing: Vec<Arc<str>>,
     /// Whether the event is history: nothing to interrupt anybody for.
     pub history: bool,
+    /// Whom of the department it is for; `None` where the policy knows nobody there.
+    pub audience: Option<Arc<Audience>>,
 }
 
 impl Notification {
@@ -176,6 +178,14 @@ impl NotificationIds {
     }
 }
 
+/// The id of a correction of the notification `first`: what a department is told when an operator has decided
+/// a conflict for another telling of an event. It is the same for the same telling, always.
+///
+/// Readers keep one of each id, so under the first id the correction would reach nobody.
+pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
+    Uuid::new_v5(&first, telling.bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,12 +198,4 @@ mod tests {
             prop_assert_eq!(notification_id(&source, &id, &department), expected);
         }
     }
-}
-
-/// The id of a correction of the notification `first`: what a department is told when an operator has decided
-/// a conflict for another telling of an event. It is the same for the same telling, always.
-///
-/// Readers keep one of each id, so under the first id the correction would reach nobody.
-pub fn correction_id(first: Uuid, telling: Content) -> Uuid {
-    Uuid::new_v5(&first, telling.bytes())
 }

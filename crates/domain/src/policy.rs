@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::decide::Routes;
-use crate::{Ask, Expression, Priority, Templates};
+use crate::{
+    Ask, Event, Exclusion, Expression, Notification, People, Person, Priority, Segment, Snapshot, Templates,
+};
 
 /// How a department wants its notifications written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +54,8 @@ pub struct Rule {
     pub when: Option<Expression>,
     /// Which departments it tells, as positions in [`Policy::departments`].
     pub to: Vec<usize>,
+    /// Whom of these departments; everybody, if there is no audience.
+    pub audience: Option<Segment>,
     /// What it asks of them.
     pub ask: Ask,
     /// How much it hurries.
@@ -81,6 +85,8 @@ pub struct Policy {
     pub templates: Templates,
     /// Event types of which nobody wants to be told, and why.
     pub ignored: HashMap<Arc<str>, Arc<str>>,
+    /// Who works in the departments.
+    pub people: People,
     routes: HashMap<Arc<str>, Routes>,
     steps: HashMap<Arc<str>, usize>,
 }
@@ -100,11 +106,14 @@ pub struct Parts {
     pub templates: Templates,
     /// See [`Policy::ignored`].
     pub ignored: HashMap<Arc<str>, Arc<str>>,
+    /// See [`Policy::people`]; ids must be unique and the departments among those of the policy.
+    pub people: Vec<Person>,
 }
 
 impl Policy {
     /// A policy of these parts, indexed for deciding.
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(mut parts: Parts) -> Self {
+        let people = People::new(&parts.departments, &mut parts.rules, parts.people);
         let mut routes: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
         for (position, rule) in parts.rules.iter().enumerate() {
             for event_type in &rule.event_types {
@@ -127,6 +136,7 @@ impl Policy {
             rules: parts.rules,
             templates: parts.templates,
             ignored: parts.ignored,
+            people,
         }
     }
 
@@ -145,6 +155,25 @@ impl Policy {
     pub fn step_of(&self, event_type: &str) -> Option<(&Arc<str>, u32)> {
         let position = *self.steps.get(event_type)?;
         Some((&self.chain[position].name, u32::try_from(position).unwrap_or(u32::MAX).saturating_add(1)))
+    }
+
+    /// What is to be kept of a notification's audience; `None` if the notification has none.
+    ///
+    /// The notification must be one that this policy decided for the event.
+    pub fn snapshot(&self, event: &Event, notification: &Notification) -> Option<Snapshot> {
+        notification.audience.as_ref()?;
+        let department = self.departments.iter().position(|it| it.name == notification.department)?;
+        let named = |rule: &&Rule| notification.reasons.iter().any(|reason| reason.rule == rule.id);
+        let rules: Vec<&Rule> = self.rules_for(event.event_type()).filter(named).collect();
+        self.people.snapshot(event, department, &rules)
+    }
+
+    /// Why a rule that matches an event does not choose a person for it; `None` if it does.
+    pub fn exclusion(&self, rule: &Rule, event: &Event, person: &Person) -> Option<Exclusion> {
+        if !rule.to.iter().any(|department| self.departments[*department].name == person.department) {
+            return Some(Exclusion::Elsewhere(Arc::clone(&person.department)));
+        }
+        rule.audience.as_ref()?.exclusion(person, event)
     }
 
     /// The topic of a department.

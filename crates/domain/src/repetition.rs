@@ -82,7 +82,11 @@ impl Seen {
     }
 }
 
-/// The identities met in one partition.
+/// Where a record began in a [`Memory`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// The identities met in one partition. One record may have several, all at its offset.
 #[derive(Debug, Default)]
 pub struct Memory {
     window: Window,
@@ -145,8 +149,19 @@ impl Memory {
         Meeting::New
     }
 
-    /// The record met last was rejected after all: it was never met.
-    pub fn forget_last(&mut self) {
+    /// A place to come back to with [`Memory::forget_since`], until the next [`Memory::keep`].
+    pub fn mark(&self) -> Mark {
+        Mark(self.undo.len())
+    }
+
+    /// The record that was begun at this mark was rejected after all: none of its identities was ever met.
+    pub fn forget_since(&mut self, mark: Mark) {
+        while self.undo.len() > mark.0 {
+            self.forget_last();
+        }
+    }
+
+    fn forget_last(&mut self) {
         if let Some((identity, before)) = self.undo.pop() {
             self.by_offset.pop_back();
             match before {
@@ -173,9 +188,7 @@ impl Memory {
 
     /// What was met since the last [`Memory::keep`] was rolled back: forget it.
     pub fn forget(&mut self) {
-        while !self.undo.is_empty() {
-            self.forget_last();
-        }
+        self.forget_since(Mark(0));
     }
 
     /// How many identities are remembered.
@@ -270,8 +283,29 @@ mod tests {
     fn what_was_rejected_after_all_was_never_met() {
         let mut memory = Memory::new(window());
         memory.meet(identity(1), content(1), 0, at(0));
-        memory.forget_last();
-        assert_eq!(memory.meet(identity(1), content(2), 1, at(0)), Meeting::New);
+        let second = memory.mark();
+        // Three identities in one record: a new one, one of the record before, and the new one again.
+        assert_eq!(memory.meet(identity(2), content(2), 1, at(0)), Meeting::New);
+        assert_eq!(memory.meet(identity(1), content(1), 1, at(0)), Meeting::Repetition { first: 0 });
+        assert_eq!(memory.meet(identity(2), content(2), 1, at(0)), Meeting::Repetition { first: 1 });
+        memory.forget_since(second);
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory.meet(identity(2), content(3), 2, at(0)), Meeting::New);
+        // Seen last at offset 0, so at 11 it is out of the window.
+        assert_eq!(memory.meet(identity(1), content(1), 11, at(0)), Meeting::New);
+    }
+
+    #[test]
+    fn several_identities_at_one_offset_leave_the_window_together() {
+        let mut memory = Memory::new(window());
+        for number in [1, 2, 1] {
+            memory.meet(identity(number), content(number), 0, at(0));
+        }
+        memory.keep();
+        assert_eq!(memory.len(), 2);
+        memory.meet(identity(3), content(3), 11, at(0));
+        memory.keep();
+        assert_eq!(memory.len(), 1);
     }
 
     #[test]

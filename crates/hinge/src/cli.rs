@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::held::HeldArgs;
 use crate::ingest::IngestArgs;
 use crate::letters::LettersArgs;
+use crate::map::MapAction;
 use crate::policies::InitArgs;
 use crate::replay::{PlanArgs, ReplayArgs};
 use crate::resume::ResumeArgs;
@@ -88,6 +89,11 @@ pub(crate) enum Command {
         policy: Option<PathBuf>,
         #[command(flatten)]
         ingest: IngestArgs,
+    },
+    /// Try a mapping for files or a source for topics: what comes out, row by row
+    Map {
+        #[command(subcommand)]
+        action: MapAction,
     },
     /// Read a topic: notifications, decisions, dead letters or events, decoded
     Tail(TailArgs),

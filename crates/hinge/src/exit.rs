@@ -41,6 +41,7 @@ impl Coded {
         "event-ambiguous",
         "input-broken-off",
         "input-unusable",
+        "map-input-missing",
         "not-found",
         "policy-version-missing",
         "policy-version-unreadable",

@@ -10,6 +10,7 @@ mod explain;
 mod held;
 mod ingest;
 mod letters;
+mod map;
 mod opening;
 mod policies;
 mod replay;
@@ -62,12 +63,13 @@ fn handle(cli: Cli, out: &mut dyn Write) -> Result<ExitCode> {
     telemetry::start_logging(&settings.log)?;
     match cli.command {
         Command::Init(args) => policies::init(&args, out)?,
-        Command::Check(policy) => return policies::check(&policy, format, out),
+        Command::Check(policy) => return policies::check(&policy, &settings, format, out),
         Command::Run(args) => run::run(&args, settings, format, out)?,
         Command::Ingest { log, policy, ingest } => {
             opening::apply_log_args(&mut settings, &log);
             ingest_events(&settings, policy.as_deref(), &ingest, format, out)?;
         }
+        Command::Map { action } => map::map(&action, settings, format, out)?,
         Command::Tail(args) => {
             opening::apply_log_args(&mut settings, &args.log);
             let catalogue = confluent::catalogue(&settings)?;

@@ -64,15 +64,15 @@ pub(crate) fn load_policy(dir: &Path, catalogue: &Catalogue) -> Result<Loaded> {
     Ok(hinge_policy::load(dir, catalogue)?)
 }
 
-/// The input topics as they should be.
-pub(crate) fn input_topics(settings: &Settings) -> Vec<TopicSpec> {
+/// Topics that are read, as they should be.
+pub(crate) fn topics_as_read(settings: &Settings, topics: Vec<String>) -> Vec<TopicSpec> {
     let spec = |name| TopicSpec {
         name,
         partitions: settings.stream.input_partitions,
         replication: settings.stream.replication,
         settings: vec![("message.timestamp.type".to_owned(), "LogAppendTime".to_owned())],
     };
-    settings.input_topics().into_iter().map(spec).collect()
+    topics.into_iter().map(spec).collect()
 }
 
 /// Hinge's own topics under a policy.
@@ -84,10 +84,10 @@ pub(crate) fn own_topics(settings: &Settings, policy: &Policy) -> Vec<TopicSpec>
 
 /// Creates the topics of the embedded log, which belongs to this folder alone. On Kafka `hinge topics
 /// apply` does that, once, by somebody who may.
-pub(crate) fn prepare_embedded(opened: &Opened, settings: &Settings, policy: &Policy) -> Result<()> {
-    prepare_embedded_inputs(opened, settings)?;
+pub(crate) fn prepare_embedded(opened: &Opened, settings: &Settings, loaded: &Loaded) -> Result<()> {
+    prepare_embedded_topics(opened, settings, settings.topics_read(&loaded.sources)?)?;
     if opened.embedded {
-        let specs = own_topics(settings, policy);
+        let specs = own_topics(settings, &loaded.policy);
         opened.log.topics()?.create(&specs).context("the topics of the embedded log cannot be created")?;
     }
     Ok(())
@@ -95,8 +95,12 @@ pub(crate) fn prepare_embedded(opened: &Opened, settings: &Settings, policy: &Po
 
 /// The same for the input topics alone.
 pub(crate) fn prepare_embedded_inputs(opened: &Opened, settings: &Settings) -> Result<()> {
+    prepare_embedded_topics(opened, settings, settings.input_topics())
+}
+
+fn prepare_embedded_topics(opened: &Opened, settings: &Settings, topics: Vec<String>) -> Result<()> {
     if opened.embedded {
-        let specs = input_topics(settings);
+        let specs = topics_as_read(settings, topics);
         opened.log.topics()?.create(&specs).context("the topics of the embedded log cannot be created")?;
     }
     Ok(())

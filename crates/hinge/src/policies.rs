@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::cli::{Format, PolicyArgs};
 use crate::exit::{self, Coded};
+use crate::settings::Settings;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
@@ -41,9 +42,15 @@ pub(crate) fn init(args: &InitArgs, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Checks a policy; what is wrong with it is written as help, or as JSON for editors.
-pub(crate) fn check(args: &PolicyArgs, format: Format, out: &mut dyn Write) -> Result<ExitCode> {
+pub(crate) fn check(
+    args: &PolicyArgs,
+    settings: &Settings,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
     match hinge_policy::load(&args.policy, &Catalogue::builtin()) {
         Ok(loaded) => {
+            settings.topics_read(&loaded.sources)?;
             well(loaded, format, out)?;
             Ok(ExitCode::SUCCESS)
         }
@@ -62,6 +69,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
     let Loaded { name, policy, tests, .. } = loaded;
     let warnings = Problems(loaded.warnings);
     let (departments, rules) = (policy.departments.len(), policy.rules.len());
+    let people = policy.people.len();
     match format {
         Format::Json => {
             for warning in &warnings.0 {
@@ -71,7 +79,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
             writeln!(
                 out,
                 "{}",
-                json!({"name": name, "version": version, "departments": departments, "rules": rules, "tests": tests})
+                json!({"name": name, "version": version, "departments": departments, "people": people, "rules": rules, "tests": tests})
             )?;
         }
         Format::Text => {
@@ -84,7 +92,7 @@ fn well(loaded: Loaded, format: Format, out: &mut dyn Write) -> Result<()> {
             let version = &policy.version;
             writeln!(
                 out,
-                "{name}: {departments} departments, {rules} rules, {tests} rule tests passed, version {version}: {verdict}"
+                "{name}: {departments} departments, {people} people, {rules} rules, {tests} rule tests passed, version {version}: {verdict}"
             )?;
         }
     }

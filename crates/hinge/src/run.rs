@@ -29,25 +29,28 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
         tracing::warn!(%file, line, code, what = %warning.message, "the policy has a warning");
     }
     tracing::info!(settings = %settings.in_force(), "settings in force");
+    let topics = settings.topics_read(&loaded.sources)?;
     let registry = telemetry::registry(&loaded.policy.version)?;
-    let metrics = Metrics::register(&registry, &loaded.policy, &settings.input_topics())?;
+    let metrics = Metrics::register(&registry, &loaded.policy, &topics)?;
     let pulse = Arc::new(Pulse::default());
     let watch = Watch::start(&settings.admin.listen, Admin { registry, pulse: Arc::clone(&pulse) })?;
 
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
-    opening::prepare_embedded(&opened, &settings, &loaded.policy)?;
+    opening::prepare_embedded(&opened, &settings, &loaded)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
-    let (mut session, mut reader) = (opened.log.session(&session_options(&settings)?)?, opened.log.reader()?);
+    let (mut session, mut reader) =
+        (opened.log.session(&session_options(&settings, &topics)?)?, opened.log.reader()?);
     versions::store(&Version::of(&loaded), &catalogue, session.as_mut(), reader.as_mut())?;
     let router = Router::new(Parts {
         session,
         reader,
         policy: Arc::new(loaded.policy),
         catalogue,
+        sources: loaded.sources,
         settings: hinge_router::Settings {
             limits: settings.limits(),
-            windows: settings.windows(),
+            windows: settings.windows(&topics),
             hold: settings.hold(),
             stops: settings.stops(),
             clock: Clock::Wall,
@@ -97,11 +100,11 @@ fn apply(args: &RunArgs, settings: &mut Settings) {
     }
 }
 
-fn session_options(settings: &Settings) -> Result<SessionOptions> {
+fn session_options(settings: &Settings, topics: &[String]) -> Result<SessionOptions> {
     Ok(SessionOptions {
         group: format!("hinge-{ROLE}"),
         instance: settings.stream.instance.clone(),
-        topics: settings.input_topics(),
+        topics: topics.to_vec(),
         start_at: settings.start_at()?,
     })
 }

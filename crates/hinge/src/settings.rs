@@ -7,6 +7,7 @@ use anyhow::Result;
 use config::{Config, Environment, File, FileFormat};
 use hinge_domain::{Stream, Window};
 use hinge_router::{HoldSettings, StopLimits};
+use hinge_schema::Sources;
 use hinge_stream::{Limits, StartAt};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -166,13 +167,33 @@ impl Settings {
         }
     }
 
-    /// The distance within which a repeated event is recognised, for each input topic.
-    pub(crate) fn windows(&self) -> HashMap<String, Window> {
-        let window = Window {
+    /// The topics that the router reads: the inputs and those of the sources, none of which may be an input too.
+    pub(crate) fn topics_read(&self, sources: &Sources) -> Result<Vec<String>> {
+        let mut topics = self.input_topics();
+        for topic in sources.topics() {
+            if topics.iter().any(|input| **input == **topic) {
+                let message = format!(
+                    "`{topic}` is one of [inputs], where Hinge's own events lie, and a source of the policy reads it \
+                     too; let one of them have a topic of its own"
+                );
+                return Err(Coded::new("settings-invalid", 78, message).into());
+            }
+        }
+        topics.extend(sources.topics().into_iter().map(ToString::to_string));
+        Ok(topics)
+    }
+
+    /// The distance within which a repeated event is recognised.
+    pub(crate) fn window(&self) -> Window {
+        Window {
             offsets: self.router.repetition_offsets.into(),
             time: SignedDuration::from_hours(self.router.repetition_hours.into()),
-        };
-        self.input_topics().into_iter().map(|topic| (topic, window)).collect()
+        }
+    }
+
+    /// The same for each topic that is read.
+    pub(crate) fn windows(&self, topics: &[String]) -> HashMap<String, Window> {
+        topics.iter().map(|topic| (topic.clone(), self.window())).collect()
     }
 
     /// Where the records behind a rejected one of their key are held.

@@ -141,7 +141,7 @@ fn notification(read: &ReadNotification) -> Json {
         .iter()
         .map(|it| json!({"rule": it.rule, "owner": it.owner, "kind": it.ask.name(), "because": it.because}))
         .collect();
-    json!({
+    let mut document = json!({
         "id": told.id.to_string(),
         "department": told.department,
         "kind": told.ask.name(),
@@ -165,7 +165,11 @@ fn notification(read: &ReadNotification) -> Json {
         "policy_version": told.policy_version,
         "recorded": read.recorded.to_string(),
         "decided": read.decided.to_string(),
-    })
+    });
+    if let Some(audience) = &told.audience {
+        document["audience"] = json!({"hash": audience.hash, "size": audience.size});
+    }
+    document
 }
 
 /// Everything in a topic, from its oldest record to the end as it is now.

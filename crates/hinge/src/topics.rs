@@ -40,7 +40,8 @@ fn plan_or_apply(
 ) -> Result<()> {
     opening::apply_log_args(settings, &args.log);
     let loaded = opening::load_policy(&args.policy.policy, &Catalogue::builtin())?;
-    let mut wanted = if args.inputs { opening::input_topics(settings) } else { Vec::new() };
+    let read = settings.topics_read(&loaded.sources)?;
+    let mut wanted = if args.inputs { opening::topics_as_read(settings, read) } else { Vec::new() };
     wanted.extend(opening::own_topics(settings, &loaded.policy));
     let mut topics = opening::open_log(settings, IfMissing::Begin)?.log.topics()?;
     let present = topics.list()?;

@@ -80,6 +80,8 @@ impl Diagnostic {
         "test-invalid",
         "test-failed",
         "mapping-invalid",
+        "people-invalid",
+        "source-invalid",
     ];
 
     /// The byte range within [`Diagnostic::text`] that is meant.

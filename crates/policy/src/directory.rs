@@ -1,5 +1,6 @@
 //! The files of a policy directory: which there are, their texts, and the version that they make together.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -8,10 +9,21 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, Page};
+use crate::people::PEOPLE_YAML;
 use crate::place::Place;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+
+/// The same of files of people.
+const LARGEST_OF_PEOPLE: u64 = 16 * 1024 * 1024;
+
+/// The ending of exports of people.
+const EXPORT: &str = "csv";
+
+/// The folders whose files count, by their endings.
+const FOLDERS: [(&str, &str); 4] =
+    [("routes", "yaml"), ("templates", "md"), ("sources", "yaml"), ("sources", "avsc")];
 
 /// A file of a policy, wherever it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,18 +59,23 @@ impl Directory {
         note_unread(root, problems);
         let mut names: Vec<String> =
             ["policy.yaml", "departments.yaml", "chain.yaml"].map(str::to_owned).to_vec();
-        for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+        for (folder, ending) in FOLDERS {
             match entries(&root.join(folder), ending) {
                 Ok(found) => names.extend(found.into_iter().map(|name| format!("{folder}/{name}"))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => note_unreadable(&root.join(folder), &error.to_string(), problems),
             }
         }
+        names.extend(root.join(PEOPLE_YAML).exists().then(|| PEOPLE_YAML.to_owned()));
+        match entries(root, EXPORT) {
+            Ok(found) => names.extend(found),
+            Err(error) => note_unreadable(root, &error.to_string(), problems),
+        }
         names.sort();
         let mut files = Vec::new();
         for name in names {
             let path = root.join(&name);
-            match read(&path) {
+            match read(&path, largest(&name)) {
                 Ok(text) => files.push(File { path, name, text }),
                 Err(why) => note_unreadable(&path, &why, problems),
             }
@@ -82,6 +99,11 @@ impl Directory {
     /// The file of this name, if it could be read.
     pub(crate) fn file(&self, name: &str) -> Option<&File> {
         self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Exports of people, in order of name.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| is_export(&file.name) && !file.name.contains('/'))
     }
 
     /// The files below a folder, in order of name.
@@ -124,15 +146,23 @@ fn entries(folder: &Path, ending: &str) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn is_export(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == EXPORT)
+}
+
+fn largest(name: &str) -> u64 {
+    if name == PEOPLE_YAML || is_export(name) { LARGEST_OF_PEOPLE } else { LARGEST }
+}
+
+fn read(path: &Path, largest: u64) -> Result<String, String> {
     if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
         return Err("it is not a regular file".to_owned());
     }
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {LARGEST} bytes"));
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > largest {
+        return Err(format!("it is larger than {largest} bytes"));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         format!(
@@ -145,11 +175,12 @@ fn read(path: &Path) -> Result<String, String> {
 
 /// Files where rules and texts are looked for, but with a name that is not: most likely a slip.
 fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
-    for (folder, ending) in [("routes", "yaml"), ("templates", "md")] {
+    for (folder, ending) in [("routes", "yaml"), ("templates", "md"), ("sources", "yaml")] {
+        let counts = |found: &OsStr| FOLDERS.iter().any(|it| it.0 == folder && found == it.1);
         for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
             let path = entry.path();
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if !hidden && (path.is_dir() || path.extension().is_none_or(|found| found != ending)) {
+            if !hidden && (path.is_dir() || path.extension().is_none_or(|found| !counts(found))) {
                 let mut page = Page { path: &path, text: "", problems };
                 let help =
                     format!("name it `*.{ending}` and put it into `{folder}/` itself, or move it away");
@@ -161,7 +192,8 @@ fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
 
 fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {
     let mut page = Page { path, text: "", problems };
-    let help = "a policy directory has policy.yaml, departments.yaml, chain.yaml, routes/*.yaml and \
-                templates/*.md; `hinge init DIR` writes one to start from";
+    let help = "a policy directory has policy.yaml, departments.yaml, chain.yaml, routes/*.yaml, \
+                templates/*.md, and maybe people.yaml, an export in CSV and sources/*.yaml; `hinge init DIR` writes \
+                one to start from";
     page.note("file-unreadable", Place::FILE, format!("the file or folder cannot be read: {why}"), help);
 }

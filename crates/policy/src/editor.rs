@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::form::{Form, Holds};
-use crate::{chain, departments, manifest, routes};
+use crate::{chain, departments, manifest, people, routes};
 
 /// Where the schemas lie within a policy directory; the loader does not look there.
 const FOLDER: &str = ".schemas";
@@ -13,6 +13,7 @@ const FORMS: &[(&str, &Form)] = &[
     ("policy.schema.json", &manifest::FORM),
     ("departments.schema.json", &departments::FORM),
     ("chain.schema.json", &chain::FORM),
+    ("people.schema.json", &people::FORM),
     ("routes.schema.json", &routes::FORM),
 ];
 

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use hinge_domain::{Parts, Policy};
-use hinge_schema::Catalogue;
+use hinge_domain::{Department, Parts, Policy};
+use hinge_schema::{Catalogue, Sources};
 
 use crate::diagnostic::{Diagnostic, Problems, Severity};
 use crate::directory::{Directory, PolicyFile};
 use crate::routes::{Ids, Known};
 use crate::rule_tests::Tested;
-use crate::{chain, coverage, departments, manifest, reachability, routes, rule_tests, templates};
+use crate::{
+    chain, coverage, departments, manifest, people, reachability, routes, rule_tests, sources, templates,
+};
 
 /// A policy that holds.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Loaded {
     pub name: String,
     /// The policy.
     pub policy: Policy,
+    /// The systems whose records become events, by their topics.
+    pub sources: Sources,
     /// What hardly means what was meant.
     pub warnings: Vec<Diagnostic>,
     /// How many tests of its rules were run; all of them pass.
@@ -62,12 +66,22 @@ fn check(
         read("departments.yaml").and_then(|file| departments::departments(&mut file.page(&mut problems)));
     let chain = read("chain.yaml").and_then(|file| chain::chain(&mut file.page(&mut problems), catalogue));
     let templates = templates::templates(&directory, &mut problems);
-    let known = Known { catalogue, departments: departments.as_deref(), templates: &templates };
+    let before = problems.len();
+    let people = departments.as_deref().map(|it| people::people(&directory, it, &mut problems));
+    let people = people.unwrap_or_default();
+    // Of people who could not be read nobody is missed a second time.
+    let unread = problems.len() > before;
+    let works_in = |it: &Department| people.iter().any(|person| person.department == it.name);
+    let staffed: Vec<bool> =
+        departments.iter().flatten().map(|department| unread || works_in(department)).collect();
+    let known =
+        Known { catalogue, departments: departments.as_deref(), templates: &templates, staffed: &staffed };
     let mut ids = Ids::new();
     let mut rules = Vec::new();
     for file in directory.below("routes") {
         rules.extend(routes::routes(&mut file.page(&mut problems), &known, &file.name, &mut ids));
     }
+    let sources = sources::sources(&directory, catalogue, &mut problems);
     templates::check_facts(&directory, catalogue, (&templates, &rules), &mut problems);
     reachability::warn(&directory, &rules, &mut problems);
     let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
@@ -81,6 +95,7 @@ fn check(
         rules,
         templates,
         ignored: manifest.ignored_types(),
+        people,
     });
     coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
     let mut count = 0;
@@ -93,7 +108,7 @@ fn check(
         return Err(problems);
     }
     let (name, warnings) = (manifest.name, problems.0);
-    Ok(Loaded { name, policy, warnings, tests: count, files: directory.into_files() })
+    Ok(Loaded { name, policy, sources, warnings, tests: count, files: directory.into_files() })
 }
 
 fn has_errors(problems: &[Diagnostic]) -> bool {

@@ -14,12 +14,12 @@
 //!
 //! More: `delimiter: ";"`; `join:` names rows of other files that belong to a row (`customer: {file:
 //! customers, key: customer_id}`, with `is:` an expression where the row's column has another name, and
-//! `many: true` for a list); `correlationid:` beside `subject:`; at the top `facts:` for every event that has
+//! `many: true` for a list); `when:` at the top for rows that say nothing; `correlationid:` beside `subject:`; at the top `facts:` for every event that has
 //! them; for each event `when:`, and a `subject:` and `correlationid:` of its own.
 //!
 //! What a mapping means is in `hinge-domain`; reading the rows is for whoever runs it.
 
-mod file;
+pub(crate) mod file;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -53,9 +53,8 @@ pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Probl
 /// Checks the mapping whose text this is; `path` is for the messages.
 pub fn parse_mapping(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Mapping, Problems> {
     let mut problems = Vec::new();
-    let mut reader =
-        Reader { page: Page { path, text, problems: &mut problems }, catalogue, names: Vec::new() };
-    let mapping = reader.mapping();
+    let mut reader = Reader::new(Page { path, text, problems: &mut problems }, catalogue);
+    let mapping = reader.page.yaml().and_then(|file| reader.mapping_for_files(file));
     match mapping {
         Some(mapping) if problems.is_empty() => Ok(mapping),
         Some(_) | None => Err(Problems(problems)),
@@ -63,12 +62,15 @@ pub fn parse_mapping(path: &Path, text: &str, catalogue: &Catalogue) -> Result<M
 }
 
 /// A mapping being read. What it makes of something wrong does not matter once that is noted.
-struct Reader<'a> {
-    page: Page<'a>,
+pub(crate) struct Reader<'a> {
+    pub(crate) page: Page<'a>,
     catalogue: &'a Catalogue,
     /// What expressions may read, so far.
     names: Vec<String>,
 }
+
+/// What expressions read that does not tell one row from another.
+const SAME_FOR_ALL: [&str; 3] = [ZONE, "topic", "op"];
 
 /// What events have unless they say otherwise.
 struct Shared {
@@ -79,14 +81,36 @@ struct Shared {
     given: BTreeSet<String>,
 }
 
-impl Reader<'_> {
-    fn mapping(&mut self) -> Option<Mapping> {
-        let file: MappingFile = self.page.yaml()?;
+impl<'a> Reader<'a> {
+    pub(crate) fn new(page: Page<'a>, catalogue: &'a Catalogue) -> Self {
+        Self { page, catalogue, names: vec![ROW.to_owned(), ZONE.to_owned()] }
+    }
+
+    /// A mapping for files, which has nothing to say of topics.
+    pub(crate) fn mapping_for_files(&mut self, file: MappingFile) -> Option<Mapping> {
+        let of_topics = [
+            file.topics.as_ref().map(|it| ("topics", Place::from(it))),
+            file.format.as_ref().map(|it| ("format", it.into())),
+            file.avro.as_ref().map(|it| ("avro", it.into())),
+            file.ignored.as_ref().map(|it| ("ignored", it.into())),
+        ];
+        for (name, place) in of_topics.into_iter().flatten() {
+            let message = format!("`{name}` is for topics, and files are brought in here");
+            let help = "a mapping with `topics:` is a source: put it into `sources/` of the policy, and \
+                        `hinge run` reads the topics; `hinge map test` tries it";
+            self.page.note("mapping-invalid", place, message, help);
+        }
+        self.mapping(file, &[])
+    }
+
+    /// The mapping itself; `beside` are names that expressions can read beside the row and the zone.
+    pub(crate) fn mapping(&mut self, file: MappingFile, beside: &[&str]) -> Option<Mapping> {
+        self.names.extend(beside.iter().map(|name| (*name).to_owned()));
         let zone = self.zone(&file.zone);
         let delimiter = file.delimiter.map_or(Some(b','), |delimiter| self.delimiter(&delimiter));
         self.source(&file.source);
-        self.names = vec![ROW.to_owned(), ZONE.to_owned()];
         let joins = file.join.0.into_iter().filter_map(|(name, entry)| self.join(name, entry)).collect();
+        let when = file.when.map(|when| self.expression(&when));
 
         let shared_facts = file.facts.0;
         let facts = shared_facts.iter().filter_map(|(name, value)| {
@@ -116,6 +140,7 @@ impl Reader<'_> {
             rows: file.rows.map(|rows| rows.value.into()),
             delimiter: delimiter?,
             joins,
+            when: when.map_or(Some(None), |when| when.map(Some))?,
             shared: shared.facts,
             events,
         })
@@ -197,7 +222,10 @@ impl Reader<'_> {
             None => shared.correlation_id.clone(),
         };
         let id = self.expression(&entry.id);
-        if id.as_ref().is_some_and(|id| !id.reads().iter().any(|read| read.variable != ZONE)) {
+        if id
+            .as_ref()
+            .is_some_and(|id| !id.reads().iter().any(|read| !SAME_FOR_ALL.contains(&read.variable.as_str())))
+        {
             let message = "every row would have the same id, and only the first event would count".to_owned();
             let help = "build the id from what makes the row unique, such as `row.order_id + '/placed'`";
             self.page.note("mapping-invalid", &entry.id, message, help);
@@ -267,7 +295,9 @@ impl Reader<'_> {
         };
         for function in expression.unknown_functions() {
             let message = format!("there is no function `{function}`");
-            let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round";
+            let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round, and for \
+                        change records timestamp_millis, timestamp_micros, timestamp_nanos, local_millis, local_micros, \
+                        local_nanos, date_from_days and decimal_base64";
             self.page.note("expression-invalid", source, message, help);
         }
         let unknown = expression.reads().iter().find(|read| !self.names.contains(&read.variable));

@@ -7,6 +7,7 @@ use hinge_domain::{Ask, Department, Priority, Rule, Shape, Templates, Type, Type
 use hinge_schema::Catalogue;
 use serde_saphyr::Spanned;
 
+use crate::audience::audience;
 use crate::conditions::condition;
 use crate::diagnostic::Page;
 use crate::form::{self, Form, Holds, Key, or_unnamed};
@@ -36,6 +37,11 @@ const RULE: Form = Form {
         Key::must("on", Holds::Texts, "the event types that it looks at, such as `order.placed`"),
         Key::may("when", Holds::Text, "a CEL condition on the event, such as `event.value >= 500.0`"),
         Key::must("to", Holds::Texts, "the departments that it tells, by their names in departments.yaml"),
+        Key::may(
+            "audience",
+            Holds::Text,
+            "whom of these departments: a CEL condition on `person` and `event`, such as `person.location == event.state`; everybody unless said",
+        ),
         Key::may("kind", Holds::OneOf(KINDS), "what it asks: know (unless said), do or answer"),
         Key::may(
             "priority",
@@ -67,6 +73,8 @@ pub(crate) struct Known<'a> {
     /// `None`: departments.yaml could not be read, so that nothing can be said about their names.
     pub(crate) departments: Option<&'a [Department]>,
     pub(crate) templates: &'a Templates,
+    /// For each department whether somebody is known there.
+    pub(crate) staffed: &'a [bool],
 }
 
 /// A rule, and how it was written.
@@ -122,9 +130,11 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
     let template =
         fields.text_at("template").filter(|template| known_template(page, known.templates, template));
     let word = |key| fields.text_at(key).map(|word| word.value).unwrap_or_default();
+    let to = departments(page, known, fields);
     let rule = Rule {
+        audience: fields.text_at("audience").and_then(|it| audience(page, known, &event_types, &to, &it)),
         when: when.as_ref().and_then(|when| condition(page, when, &scopes(known.catalogue, &event_types))),
-        to: departments(page, known, fields),
+        to,
         id: id.value.as_str().into(),
         owner: owner.value.into(),
         event_types,

@@ -63,7 +63,11 @@ const EXPECT: Form = Form {
             "departments that are told, by whichever rule; others may be told too",
         ),
         Key::may("not_told", Holds::Texts, "departments that are not told, by any rule"),
-        Key::may("people", Holds::Texts, "the people who are named, by their ids"),
+        Key::may(
+            "people",
+            Holds::Texts,
+            "the people whom the notifications are for, by their ids: these and nobody else; `[]` for nobody",
+        ),
         Key::may("kind", Holds::OneOf(KINDS), "what the notification asks: know, do or answer"),
         Key::may("priority", Holds::OneOf(PRIORITIES), "how much it hurries: low, normal, high or urgent"),
         Key::may("title", Holds::TextOr(&TEXT), "its title, or `{contains: ..}`"),

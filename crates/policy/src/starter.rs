@@ -15,6 +15,7 @@ macro_rules! starter_files {
 const FILES: &[(&str, &str)] = &starter_files!(
     "policy.yaml",
     "departments.yaml",
+    "people.yaml",
     "chain.yaml",
     "routes/10-campaigns.yaml",
     "routes/15-promises.yaml",

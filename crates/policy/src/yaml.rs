@@ -31,6 +31,8 @@ pub(crate) fn read(page: &mut Page<'_>) -> Option<Node> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
+        // People are many; what a file may hold is bounded by its size.
+        budget: serde_saphyr::budget! { max_nodes: 8_000_000, max_events: 16_000_000 },
     };
     serde_saphyr::from_str_with_options(page.text, options).map_err(|error| page.not_yaml(&error)).ok()
 }
@@ -154,7 +156,7 @@ pub(crate) fn part_of(file: &str, text: &Spanned<String>, part: std::ops::Range<
         let ends = if part.is_empty() {
             starts
         } else {
-            let last = text.value[..part.end].char_indices().next_back()?;
+            let last = text.value.get(..part.end)?.char_indices().next_back()?;
             written_at(written, &text.value, last.0)? + last.1.len_utf8()
         };
         Some(Place::of_bytes(file, at + starts..at + ends.max(starts)))

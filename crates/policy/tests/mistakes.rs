@@ -24,9 +24,9 @@ fn check(name: &str) -> Problems {
     let text = format!("{problems}\n");
     let file = Path::new("tests/mistakes").join(format!("{name}.txt"));
     if std::env::var_os("HINGE_WRITE_EXPECTED").is_some() {
-        fs::write(&file, &text).unwrap();
+        fs::write(&file, &text).expect("the folder of expected texts is writable");
     }
-    let expected = fs::read_to_string(&file).unwrap();
+    let expected = fs::read_to_string(&file).expect("each policy has its file of expected text");
     assert!(text == expected, "{name} is told otherwise than {}:\n{text}", file.display());
     problems
 }

@@ -14,7 +14,7 @@ use crate::topics::DEAD_LETTERS;
 const LONGEST_DETAIL: usize = 2048;
 
 /// More than our other headers take, in bytes.
-const OUR_HEADERS: usize = 1024;
+const OUR_HEADERS: usize = 2048;
 
 /// A letter without its body keeps the key up to this many bytes.
 const LONGEST_KEY: usize = 4096;
@@ -59,6 +59,8 @@ pub(crate) fn send(
     if added {
         headers.push((KEY_ADDED, b"true"));
     }
+    // A record of another system does not say the id of the event that it was about to become.
+    headers.extend(envelope.map(|envelope| ("hinge-error-event-id", envelope.event.id.as_bytes())));
     let key = record.key.as_deref().or(envelope.map(|envelope| envelope.event.correlation_id.as_bytes()));
     let whole = Outgoing {
         topic: DEAD_LETTERS,

@@ -65,6 +65,15 @@ struct Told<'a> {
     ask: &'static str,
     rules: Rules<'a>,
     missing: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<Chosen<'a>>,
+}
+
+/// Whom of the department it is for; who they are is kept under the hash.
+#[derive(Serialize)]
+struct Chosen<'a> {
+    hash: &'a str,
+    size: usize,
 }
 
 /// The ids of the rules that asked.
@@ -146,6 +155,10 @@ pub(crate) fn write(
         ask: told.ask.name(),
         rules: Rules(&told.reasons),
         missing: &told.missing,
+        audience: told
+            .audience
+            .as_deref()
+            .map(|audience| Chosen { hash: audience.hash(), size: audience.size() }),
     });
     let record = DecisionRecord {
         event: About {

@@ -12,6 +12,8 @@
 //! only then. What is decided is the domain's business ([`hinge_domain::decide`]), what bytes mean the
 //! schema crate's, how records travel the stream crate's; here they meet.
 
+mod audience_metrics;
+mod audiences;
 mod clock;
 mod dead_letter;
 mod decision_record;
@@ -41,9 +43,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hinge_domain::{Meeting, Memory, Policy, Verdict, Window, decide};
-use hinge_schema::{Catalogue, Code, Rejection};
+use hinge_domain::{Memory, Policy, Window, decide};
+use hinge_schema::{Catalogue, Code, Rejection, Sources};
 use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
+use smallvec::SmallVec;
 
 pub use clock::Clock;
 pub use error::Error;
@@ -58,15 +61,15 @@ pub use pulse::Pulse;
 pub use rehearsal::{Decider, Reading, Rehearsal, Rehearsed};
 pub use stops::{Stop, StopLimits, StopReason};
 pub use topics::{
-    DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
+    AUDIENCES, DEAD_LETTERS, DECISIONS, HELD, HELD_KEYS, INTERVENTIONS, UNROUTED, input_topic, output_topics,
 };
 
-use decode::Envelope;
+use decode::{Decoder, Envelope, Said};
 use holding::Holding;
 use outcome::Tally;
 use output::Outputs;
 use reading::Marks;
-use recollection::{Recollection, meet};
+use recollection::{New, Recollection, meet};
 use stops::Stops;
 
 /// The role's name: crate, consumer group (`hinge-router`), metrics and `--role`.
@@ -119,6 +122,8 @@ pub struct Parts {
     pub policy: Arc<Policy>,
     /// The event types.
     pub catalogue: Catalogue,
+    /// The systems whose records become events; none for Hinge's own topics alone.
+    pub sources: Sources,
     /// How it works.
     pub settings: Settings,
     /// Where it counts.
@@ -132,7 +137,7 @@ pub struct Router {
     session: Box<dyn Session>,
     reader: Box<dyn Reader>,
     policy: Arc<Policy>,
-    catalogue: Catalogue,
+    decoder: Decoder,
     settings: Settings,
     metrics: Metrics,
     pulse: Arc<Pulse>,
@@ -154,12 +159,14 @@ pub struct Router {
 impl Router {
     /// A router with a seat at the log.
     pub fn new(parts: Parts) -> Self {
+        parts.metrics.expect(&parts.sources);
+        let clock = parts.settings.clock;
         Self {
             outputs: Outputs::new(&parts.policy),
             session: parts.session,
             reader: parts.reader,
             policy: parts.policy,
-            catalogue: parts.catalogue,
+            decoder: Decoder { catalogue: parts.catalogue, sources: parts.sources, clock },
             metrics: parts.metrics,
             pulse: parts.pulse,
             memories: BTreeMap::new(),
@@ -211,12 +218,10 @@ impl Router {
         self.resumes_read_until = operator::interventions_end(self.reader.as_mut())?;
         self.stops.take_up(positions.keys());
         self.metrics.held(&self.holding.by_topic());
-        let recollection = Recollection {
-            catalogue: &self.catalogue,
-            clock: self.settings.clock,
-            apart: &apart,
-            pulse: &self.pulse,
-        };
+        if !self.policy.people.is_empty() {
+            self.outputs.published.read_back(self.reader.as_mut(), &self.pulse)?;
+        }
+        let recollection = Recollection { decoder: &self.decoder, apart: &apart, pulse: &self.pulse };
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
             let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
@@ -243,6 +248,7 @@ impl Router {
         self.memories.clear();
         self.holding.let_go();
         self.stops.take_up([].iter());
+        self.outputs.published.forget();
         self.tally = Tally::default();
         self.reached.clear();
         self.waiting_since = None;
@@ -259,7 +265,10 @@ impl Router {
             let Some(outcome) = self.one(record, polled)? else { continue };
             self.tally.count(&record.place.topic, outcome);
             self.stops.count(record, outcome);
-            self.reached.insert(record.place.clone(), record.offset.next());
+            match self.reached.get_mut(&record.place) {
+                Some(reached) => *reached = record.offset.next(),
+                None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
+            }
         }
         if self.open || self.stops.any() {
             self.commit()
@@ -272,72 +281,78 @@ impl Router {
     /// One record: decode, meet, decide, encode, sink. `None`: its partition stops before it.
     fn one(&mut self, record: &Record, polled: Instant) -> Result<Option<Outcome>, Error> {
         match self.decoded(record) {
-            Ok(envelope) if self.holding.is_behind(record) => self.one_behind(record, &envelope, polled),
-            Ok(envelope) => self.decide_one(record, &envelope, polled),
+            Ok(said) if self.holding.is_behind(record) => self.one_behind(record, &said, polled),
+            Ok(said) => self.decide_one(record, &said, polled),
             Err(rejection) => self.reject(record, None, &rejection),
         }
     }
 
-    fn decoded(&self, record: &Record) -> Result<Envelope, Rejection> {
-        let decoded =
-            catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.settings.clock)));
-        decoded.unwrap_or_else(|_| Err(decode::panicked()))
+    fn decoded(&self, record: &Record) -> Result<Said, Rejection> {
+        let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(record)));
+        said.unwrap_or_else(|_| Err(decode::panicked()))
     }
 
-    /// A decoded record: meet, decide, encode, sink.
+    /// A decoded record: meet, decide, encode, sink. It is one event, or as many as a source's mapping says; they are
+    /// told all or none.
     fn decide_one(
         &mut self,
         record: &Record,
-        envelope: &Envelope,
+        said: &Said,
         polled: Instant,
     ) -> Result<Option<Outcome>, Error> {
+        if let Some((source, mapped)) = &said.mapped {
+            self.tally.mapped(source, *mapped);
+        }
         let Some(memory) = self.memories.get_mut(&record.place) else {
             return Err(Error::NotOurs(record.place.clone()));
         };
-        match meet(memory, envelope, record) {
-            Meeting::Repetition { .. } => Ok(Some(Outcome::Filtered(Filtered::Repetition))),
-            Meeting::Conflict { first } => self.reject(record, Some(envelope), &conflict(record, first)),
-            Meeting::New => {
-                let outcome = self.new_event(record, envelope, polled)?;
+        let before = memory.mark();
+        match meet(memory, &said.envelopes, record) {
+            Err((event, first)) => self.reject(record, Some(event), &conflict(record, first)),
+            Ok(new) if new.is_empty() => Ok(Some(Outcome::Filtered(said.why_nobody()))),
+            Ok(new) => {
+                let outcome = self.new_events(record, &new, polled)?;
                 if let (None | Some(Outcome::Rejected(_)), Some(memory)) =
                     (outcome, self.memories.get_mut(&record.place))
                 {
-                    memory.forget_last();
+                    memory.forget_since(before);
                 }
                 Ok(outcome)
             }
         }
     }
 
-    /// An event met for the first time: decided, written down, told.
-    fn new_event(
+    /// Events met for the first time: decided, written down, told.
+    fn new_events(
         &mut self,
         record: &Record,
-        envelope: &Envelope,
+        new: &New<'_>,
         polled: Instant,
     ) -> Result<Option<Outcome>, Error> {
         let policy = Arc::clone(&self.policy);
-        let decided = self.settings.clock.instant(envelope.recorded, polled);
-        let worked = catch_unwind(AssertUnwindSafe(|| {
-            let mut decision = decide(&envelope.event, &policy, envelope.recorded);
-            if envelope.corrects() {
-                repair::correct(&mut decision, &envelope.event);
+        let mut decisions: SmallVec<[_; 1]> = SmallVec::new();
+        self.outputs.clear();
+        for envelope in new {
+            let decided = self.settings.clock.instant(envelope.recorded, polled);
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let mut decision = decide(&envelope.event, &policy, envelope.recorded);
+                if envelope.corrects() {
+                    repair::correct(&mut decision, &envelope.event);
+                }
+                self.outputs.encode(record, envelope, &decision, decided)?;
+                Ok(decision)
+            }));
+            match worked.unwrap_or_else(|_| Err(decode::panicked())) {
+                Ok(decision) => decisions.push((decision, decided)),
+                Err(rejection) => return self.reject(record, Some(envelope), &rejection),
             }
-            self.outputs.encode(record, envelope, &decision, decided)?;
-            Ok(decision)
-        }));
-        let decision = match worked.unwrap_or_else(|_| Err(decode::panicked())) {
-            Ok(decision) => decision,
-            Err(rejection) => return self.reject(record, Some(envelope), &rejection),
-        };
+        }
         self.begin()?;
-        self.outputs.send(self.session.as_mut(), record, envelope)?;
-        self.tally.note(self.settings.clock, envelope, &decision, decided);
-        Ok(Some(match decision.verdict {
-            Verdict::Emitted(_) => Outcome::Emitted,
-            Verdict::Ignored(_) => Outcome::Filtered(Filtered::Ignored),
-            Verdict::Unrouted => Outcome::Unrouted,
-        }))
+        self.outputs.send(self.session.as_mut(), record, new)?;
+        for (envelope, (decision, decided)) in new.iter().zip(&decisions) {
+            self.tally.note(self.settings.clock, envelope, decision, *decided);
+        }
+        Ok(Some(Outcome::of_all(decisions.iter().map(|(decision, _)| &decision.verdict))))
     }
 
     /// Puts a record that cannot be decided into the dead letters, and holds its key where that is wanted.
@@ -386,6 +401,7 @@ impl Router {
                 if self.holding.keep() {
                     self.metrics.held(&self.holding.by_topic());
                 }
+                self.metrics.audiences_published(self.outputs.published.keep());
                 self.metrics.publish(&tally, clock::wall());
                 self.summary.add(&tally);
                 self.stand_still()?;
@@ -395,6 +411,7 @@ impl Router {
                 self.memories.values_mut().for_each(Memory::forget);
                 self.holding.forget();
                 self.stops.forget();
+                self.outputs.published.forget();
                 self.metrics.rolled_back();
                 tracing::warn!(
                     in_a_row = self.rollbacks,

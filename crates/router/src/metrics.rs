@@ -1,13 +1,16 @@
 //! What the router tells Prometheus. Everything is counted after the commit, never before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hinge_domain::Policy;
+use hinge_schema::Sources;
 use hinge_stream::TopicPartition;
 use jiff::{SignedDuration, Timestamp};
+use prometheus::local::LocalHistogram;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::ROLE;
+use crate::audience_metrics::AudienceMetrics;
 use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
@@ -54,6 +57,9 @@ pub struct Metrics {
     unrendered: IntCounter,
     rollbacks: IntCounter,
     held: HeldMetrics,
+    audiences: AudienceMetrics,
+    source_events: IntCounterVec,
+    source_unread: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -104,6 +110,17 @@ impl Metrics {
                 "Transactions that were rolled back; their records were decided again.",
             )?,
             held: HeldMetrics::register(registry)?,
+            audiences: AudienceMetrics::register(registry)?,
+            source_events: counters(
+                "hinge_source_events_total",
+                "Events that the records of other systems said, by the policy's source.",
+                &["source"],
+            )?,
+            source_unread: counters(
+                "hinge_source_fields_unread_total",
+                "Fields of other systems' records that the source's mapping never reads and does not list as ignored.",
+                &["source"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -114,6 +131,8 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.source_events.clone()),
+            Box::new(metrics.source_unread.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -133,6 +152,7 @@ impl Metrics {
             self.lag_clamped.with_label_values(&[hop]);
         }
         self.lag_left_out.with_label_values(&["history"]);
+        self.audiences.start_at_zero(policy);
         for rule in &policy.rules {
             self.rule_unknown.with_label_values(&[rule.id.as_ref()]);
         }
@@ -158,6 +178,18 @@ impl Metrics {
         self.held.held(by_topic);
     }
 
+    pub(crate) fn audiences_published(&self, count: usize) {
+        self.audiences.published(count);
+    }
+
+    /// Starts the series of these sources at 0.
+    pub(crate) fn expect(&self, sources: &Sources) {
+        for name in sources.names() {
+            self.source_events.with_label_values(&[name.as_ref()]);
+            self.source_unread.with_label_values(&[name.as_ref()]);
+        }
+    }
+
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.inc();
     }
@@ -170,38 +202,58 @@ impl Metrics {
         for (rule, count) in &tally.unknown {
             self.rule_unknown.with_label_values(&[rule.as_ref()]).inc_by(*count);
         }
+        self.audiences.for_nobody(&tally.for_nobody);
         self.unrendered.inc_by(tally.unrendered);
         self.held.released(&tally.released);
+        for (source, mapped) in &tally.sources {
+            self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
+            self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);
+        }
+        let mut lags = Lags { metrics: self, known: HashMap::new() };
         for told in &tally.told {
             if told.history {
                 self.lag_left_out.with_label_values(&["history"]).inc();
             } else {
-                self.observe(told, published);
+                lags.observe(told, published);
             }
         }
     }
+}
 
-    fn observe(&self, told: &Told, published: Timestamp) {
+/// The lag of what one transaction told: each series is looked up once, and added to once, when this goes.
+struct Lags<'a> {
+    metrics: &'a Metrics,
+    /// By the addresses of the labels, which all tellings of one kind share.
+    known: HashMap<[*const u8; 3], [LocalHistogram; 3]>,
+}
+
+impl Lags<'_> {
+    fn observe(&mut self, told: &Told, published: Timestamp) {
+        let labels = [&told.department, &told.event_type, &told.chain_step];
+        let series = self.known.entry(labels.map(|label| label.as_ptr())).or_insert_with(|| {
+            let [department, event_type, chain_step] = labels;
+            let series = |hop: &str| {
+                let labels: [&str; 4] = [hop, department, event_type, chain_step];
+                self.metrics.lag.with_label_values(&labels).local()
+            };
+            HOPS.map(series)
+        });
         let hops = [told.to_recorded, told.to_decided, published.duration_since(told.decided)];
-        for (hop, took) in HOPS.into_iter().zip(hops) {
+        for ((series, hop), took) in series.iter().zip(HOPS).zip(hops) {
             if took < SignedDuration::ZERO {
-                self.lag_clamped.with_label_values(&[hop]).inc();
+                self.metrics.lag_clamped.with_label_values(&[hop]).inc();
             }
-            let seconds = took.as_secs_f64().max(0.0);
-            self.lag
-                .with_label_values(&[hop, &told.department, &told.event_type, &told.chain_step])
-                .observe(seconds);
+            series.observe(took.as_secs_f64().max(0.0));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use hinge_domain::{Parts, Templates};
 
     use super::*;
+    use crate::outcome::Mapped;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
@@ -228,6 +280,7 @@ mod tests {
             rules: Vec::new(),
             templates: Templates::default(),
             ignored: HashMap::new(),
+            people: Vec::new(),
         });
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let told = vec![told(5_000, false), told(-3_000, false), told(86_400_000, true)];
@@ -240,5 +293,26 @@ mod tests {
         let count = |counters: &IntCounterVec, label: &str| counters.with_label_values(&[label]).get();
         assert_eq!(HOPS.map(|hop| count(&metrics.lag_clamped, hop)), [1, 0, 0]);
         assert_eq!(count(&metrics.lag_left_out, "history"), 1);
+    }
+
+    #[test]
+    fn what_sources_said_and_what_nobody_read_of_it_is_counted_by_source() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+            people: Vec::new(),
+        });
+        let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
+        let mut tally = Tally::default();
+        for (events, unread) in [(2, 3), (0, 1)] {
+            tally.mapped(&"orders".into(), Mapped { events, unread });
+        }
+        metrics.publish(&tally, at(0));
+        let count = |counters: &IntCounterVec| counters.with_label_values(&["orders"]).get();
+        assert_eq!((count(&metrics.source_events), count(&metrics.source_unread)), (2, 4));
     }
 }

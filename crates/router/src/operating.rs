@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hinge_schema::{Code, Rejection};
 use hinge_stream::Record;
 
-use crate::decode::Envelope;
+use crate::decode::Said;
 use crate::error::Error;
 use crate::held_key::{HeldKey, Wish, Wished};
 use crate::operator::{self, Part};
@@ -31,19 +31,23 @@ impl Router {
     pub(crate) fn one_behind(
         &mut self,
         record: &Record,
-        envelope: &Envelope,
+        said: &Said,
         polled: Instant,
     ) -> Result<Option<Outcome>, Error> {
+        let Some(envelope) = said.envelopes.first() else {
+            // It says nothing, so nothing of it could come too early.
+            return self.decide_one(record, said, polled);
+        };
         let repaired = envelope.repairs.as_ref().map(|repair| &repair.place);
         if let Some(place) = repaired.filter(|place| self.holding.is_behind_of(record, place)) {
-            let outcome = self.decide_one(record, envelope, polled)?;
+            let outcome = self.decide_one(record, said, polled)?;
             if !matches!(outcome, None | Some(Outcome::Rejected(_))) {
                 self.free_after_repair(record, place)?;
             }
             return Ok(outcome);
         }
-        if is_never_held(envelope.event.event_type()) {
-            return self.decide_one(record, envelope, polled);
+        if said.envelopes.iter().any(|envelope| is_never_held(envelope.event.event_type())) {
+            return self.decide_one(record, said, polled);
         }
         if self.holding.is_full(record) {
             self.stops.stop_before(record, StopReason::HeldRecords);
@@ -136,7 +140,7 @@ impl Router {
     /// A held record is decided, as if it came now, at its own place.
     fn release(&mut self, record: &Record, polled: Instant) -> Result<Released, Error> {
         let ended = match self.decoded(record) {
-            Ok(envelope) => self.decide_one(record, &envelope, polled)?,
+            Ok(said) => self.decide_one(record, &said, polled)?,
             Err(rejection) => self.reject(record, None, &rejection)?,
         };
         ended.map(Released::Ended).ok_or_else(|| Error::NotOurs(record.place.clone()))
@@ -146,9 +150,10 @@ impl Router {
     fn discard(&mut self, record: &Record, wished: &Wished) -> Result<Released, Error> {
         let reason = wished.reason.as_deref().unwrap_or("no reason given");
         let detail = format!("held behind `{}`, discarded by {}: {reason}", wished.letter, wished.by);
-        let envelope = self.decoded(record).ok();
+        let said = self.decoded(record).ok();
+        let envelope = said.as_ref().and_then(|said| said.envelopes.first());
         let rejection = Rejection::new(Code::Discarded, detail);
-        dead_letter::send(self.session.as_mut(), record, envelope.as_ref(), &rejection)?;
+        dead_letter::send(self.session.as_mut(), record, envelope, &rejection)?;
         Ok(Released::Discarded)
     }
 

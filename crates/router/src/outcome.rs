@@ -58,6 +58,8 @@ pub enum Filtered {
     Repetition,
     /// The policy says that nobody wants to be told of such events.
     Ignored,
+    /// It says no event at all, by the mapping of its source.
+    Nothing,
 }
 
 impl Outcome {
@@ -78,8 +80,22 @@ impl Outcome {
             Self::Emitted | Self::Unrouted | Self::Held => "",
             Self::Filtered(Filtered::Repetition) => "repetition",
             Self::Filtered(Filtered::Ignored) => "ignored",
+            Self::Filtered(Filtered::Nothing) => "nothing",
             Self::Rejected(code) => code.as_str(),
         }
+    }
+
+    /// That of a record with several events, of which each came to its own: the one that reached furthest.
+    pub(crate) fn of_all<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Self {
+        let mut outcome = Self::Filtered(Filtered::Ignored);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Emitted(_) => return Self::Emitted,
+                Verdict::Unrouted => outcome = Self::Unrouted,
+                Verdict::Ignored(_) => {}
+            }
+        }
+        outcome
     }
 
     /// Every outcome that there is.
@@ -88,6 +104,7 @@ impl Outcome {
             Self::Emitted,
             Self::Filtered(Filtered::Repetition),
             Self::Filtered(Filtered::Ignored),
+            Self::Filtered(Filtered::Nothing),
             Self::Unrouted,
             Self::Held,
         ]
@@ -119,9 +136,29 @@ pub(crate) struct Tally {
     pub(crate) unrendered: u64,
     /// Held records that met their end, by its name.
     pub(crate) released: BTreeMap<&'static str, u64>,
+    /// Notifications, by department, whose audience chose nobody.
+    pub(crate) for_nobody: BTreeMap<Arc<str>, u64>,
+    /// By source.
+    pub(crate) sources: BTreeMap<Arc<str>, Mapped>,
+}
+
+/// What the records of a source came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mapped {
+    /// Events that they said.
+    pub(crate) events: u64,
+    /// Fields of theirs that the mapping never reads.
+    pub(crate) unread: u64,
 }
 
 impl Tally {
+    /// A record of another system was read.
+    pub(crate) fn mapped(&mut self, source: &Arc<str>, mapped: Mapped) {
+        let sum = self.sources.entry(Arc::clone(source)).or_default();
+        sum.events += mapped.events;
+        sum.unread += mapped.unread;
+    }
+
     pub(crate) fn release(&mut self, released: Released) {
         *self.released.entry(released.name()).or_default() += 1;
     }
@@ -147,6 +184,11 @@ impl Tally {
         }
         self.unrendered += decision.unrendered.len() as u64;
         let Verdict::Emitted(notifications) = &decision.verdict else { return };
+        for notification in notifications {
+            if notification.audience.as_ref().is_some_and(|audience| audience.size() == 0) {
+                *self.for_nobody.entry(Arc::clone(&notification.department)).or_default() += 1;
+            }
+        }
         let by_wall = match clock {
             Clock::Wall => decided,
             Clock::FollowsEvents => wall(),

@@ -1,6 +1,7 @@
-//! What one event leaves behind: notifications, its decision record, or its copy among the unrouted.
+//! What a record leaves behind: notifications and their audiences, a decision record for each of its events, or its
+//! copy among the unrouted.
 //!
-//! Everything about one event is encoded before anything of it is sent, so that what is too large to be
+//! Everything about one record is encoded before anything of it is sent, so that what is too large to be
 //! written is found while the record can still go to the dead letters as a whole.
 
 use std::collections::HashMap;
@@ -13,9 +14,10 @@ use hinge_stream::{Outgoing, Record, Session};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::audiences::{self, Published};
 use crate::decode::Envelope;
 use crate::error::Error;
-use crate::topics::{DECISIONS, UNROUTED};
+use crate::topics::{AUDIENCES, DECISIONS, UNROUTED};
 use crate::{dead_letter, decision_record, repair};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
@@ -27,12 +29,25 @@ const MOST_HEADERS: usize = 16;
 /// A record to be written: where its parts lie in the buffers.
 struct Pending {
     topic: Arc<str>,
+    /// Whose correlation id keys it: the event at this place among those of the record.
+    event: usize,
     headers: Range<usize>,
     value: Range<usize>,
-    carries_original: bool,
+    carries: Carries,
 }
 
-/// Names of headers, and values and bodies in one stretch of bytes: the outputs of one event.
+/// What a record is made of.
+#[derive(Clone)]
+enum Carries {
+    /// What we wrote.
+    Ours,
+    /// The input record as it came.
+    Original,
+    /// An audience, whose hash is its key.
+    Audience(Arc<str>),
+}
+
+/// Names of headers, and values and bodies in one stretch of bytes: the outputs of one record.
 #[derive(Default)]
 struct Buffers {
     bytes: Vec<u8>,
@@ -52,33 +67,51 @@ impl Buffers {
     }
 }
 
-/// The outputs of one event at a time; its buffers are used again.
+/// The outputs of one record at a time, which is one event or several; its buffers are used again.
 pub(crate) struct Outputs {
+    policy: Arc<Policy>,
     policy_version: Arc<str>,
     departments: HashMap<Arc<str>, (Arc<str>, Format)>,
     decisions: Arc<str>,
     unrouted: Arc<str>,
+    audiences: Arc<str>,
+    /// Which audiences are in the log.
+    pub(crate) published: Published,
     buffers: Buffers,
     pending: Vec<Pending>,
+    /// How many events of the record are encoded.
+    events: usize,
 }
 
 impl Outputs {
-    pub(crate) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(policy: &Arc<Policy>) -> Self {
         let departments = policy.departments.iter().map(|department| {
             let topic = Arc::from(Policy::topic_of(&department.name));
             (Arc::clone(&department.name), (topic, department.format))
         });
         Self {
+            policy: Arc::clone(policy),
             policy_version: Arc::clone(&policy.version),
             departments: departments.collect(),
             decisions: DECISIONS.into(),
             unrouted: UNROUTED.into(),
+            audiences: AUDIENCES.into(),
+            published: Published::default(),
             buffers: Buffers::default(),
             pending: Vec::new(),
+            events: 0,
         }
     }
 
-    /// Encodes what the decision leaves behind. On an error nothing of it will be sent.
+    /// Begins with a record.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.buffers.clear();
+        self.events = 0;
+    }
+
+    /// Adds what the decision on one event of the record leaves behind. On an error nothing of the record may be
+    /// sent.
     pub(crate) fn encode(
         &mut self,
         record: &Record,
@@ -86,21 +119,25 @@ impl Outputs {
         decision: &Decision<'_>,
         decided: Timestamp,
     ) -> Result<(), Rejection> {
-        self.pending.clear();
-        self.buffers.clear();
+        let (first, event) = (self.pending.len(), self.events);
+        self.events += 1;
         let stamp =
             Stamp { policy_version: Arc::clone(&self.policy_version), recorded: envelope.recorded, decided };
         let stamped = Stamped::new(&stamp, envelope.event.occurred);
         match &decision.verdict {
             Verdict::Emitted(notifications) => {
                 for notification in notifications {
+                    self.audience(notification, &envelope.event)?;
                     self.notification(notification, envelope, &stamped)?;
                 }
             }
+            // The record is there once, however many of its events nobody asked for.
+            Verdict::Unrouted
+                if self.pending.iter().any(|pending| matches!(pending.carries, Carries::Original)) => {}
             Verdict::Unrouted => {
                 let headers = self.headers(|_| {});
                 let topic = Arc::clone(&self.unrouted);
-                self.pending.push(Pending { topic, headers, value: 0..0, carries_original: true });
+                self.pending.push(Pending { topic, event, headers, value: 0..0, carries: Carries::Original });
             }
             Verdict::Ignored(_) => {}
         }
@@ -111,10 +148,10 @@ impl Outputs {
         )?;
         let value = start..self.buffers.bytes.len();
         let topic = Arc::clone(&self.decisions);
-        self.pending.push(Pending { topic, headers, value, carries_original: false });
+        self.pending.push(Pending { topic, event, headers, value, carries: Carries::Ours });
         let key = envelope.event.correlation_id.len();
         let size = |pending: &Pending| key + self.size(pending, record);
-        match self.pending.iter().find(|pending| size(pending) > LARGEST_RECORD) {
+        match self.pending[first..].iter().find(|pending| size(pending) > LARGEST_RECORD) {
             None => Ok(()),
             Some(large) => {
                 let detail = format!(
@@ -130,8 +167,19 @@ impl Outputs {
     /// The notifications that were encoded last, each with its topic: what a rehearsal looks at and nobody sends.
     pub(crate) fn take_notifications(&mut self) -> Vec<(Arc<str>, Vec<u8>)> {
         let told = |topic: &Arc<str>| self.departments.values().any(|(known, _)| Arc::ptr_eq(known, topic));
-        let notifications = self.pending.drain(..).filter(|pending| told(&pending.topic));
-        notifications.map(|it| (it.topic, self.buffers.bytes[it.value].to_vec())).collect()
+        let mut notifications = Vec::new();
+        for pending in self.pending.drain(..) {
+            match pending.carries {
+                // Whose audience was looked at need not be worked out again.
+                Carries::Audience(hash) => self.published.sent(hash),
+                Carries::Ours | Carries::Original if told(&pending.topic) => {
+                    notifications.push((pending.topic, self.buffers.bytes[pending.value].to_vec()));
+                }
+                Carries::Ours | Carries::Original => {}
+            }
+        }
+        self.published.keep();
+        notifications
     }
 
     fn notification(
@@ -158,7 +206,27 @@ impl Outputs {
         let start = self.buffers.bytes.len();
         write_notification(notification, stamped, format, &mut self.buffers.bytes)?;
         let value = start..self.buffers.bytes.len();
-        self.pending.push(Pending { topic, headers, value, carries_original: false });
+        let event = self.events - 1;
+        self.pending.push(Pending { topic, event, headers, value, carries: Carries::Ours });
+        Ok(())
+    }
+
+    /// Keeps the audience of a notification, unless that was done before.
+    fn audience(&mut self, notification: &Notification, event: &Event) -> Result<(), Rejection> {
+        let Some(audience) = &notification.audience else { return Ok(()) };
+        if !self.published.lacks(audience.hash()) {
+            return Ok(());
+        }
+        let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };
+        let headers = self.headers(|buffers| buffers.header("content-type", b"application/json"));
+        let start = self.buffers.bytes.len();
+        audiences::write(&snapshot, &mut self.buffers.bytes).map_err(|error| {
+            Rejection::new(Code::Panic, format!("its audience cannot be written: {error}"))
+        })?;
+        let value = start..self.buffers.bytes.len();
+        let (topic, carries) = (Arc::clone(&self.audiences), Carries::Audience(snapshot.hash));
+        let event = self.events - 1;
+        self.pending.push(Pending { topic, event, headers, value, carries });
         Ok(())
     }
 
@@ -173,16 +241,20 @@ impl Outputs {
     fn size(&self, pending: &Pending, record: &Record) -> usize {
         let headers = self.buffers.headers[pending.headers.clone()].iter();
         let headers: usize = headers.map(|(name, value)| name.len() + value.len() + 16).sum();
-        let original = if pending.carries_original { dead_letter::size_of_original(record) } else { 0 };
+        let original = match &pending.carries {
+            Carries::Original => dead_letter::size_of_original(record),
+            Carries::Audience(hash) => hash.len(),
+            Carries::Ours => 0,
+        };
         headers + pending.value.len() + original
     }
 
-    /// Sends what was encoded last, keyed by the correlation id.
+    /// Sends what was encoded of a record's events, keyed by their correlation ids (an audience by its hash).
     pub(crate) fn send(
         &mut self,
         session: &mut dyn Session,
         record: &Record,
-        envelope: &Envelope,
+        events: &[&Envelope],
     ) -> Result<(), Error> {
         for pending in &self.pending {
             let mut headers: [(&str, &[u8]); MOST_HEADERS] = [("", &[]); MOST_HEADERS];
@@ -191,14 +263,23 @@ impl Outputs {
                 *header = (name, &self.buffers.bytes[value.clone()]);
             }
             let value = &self.buffers.bytes[pending.value.clone()];
+            let correlation_id = events[pending.event].event.correlation_id.as_str();
+            let (key, value, carried) = match &pending.carries {
+                Carries::Ours => (correlation_id, Some(value), None),
+                Carries::Original => (correlation_id, record.value.as_deref(), Some(&record.headers)),
+                Carries::Audience(hash) => (&**hash, Some(value), None),
+            };
             session.send(&Outgoing {
                 topic: &pending.topic,
-                key: Some(envelope.event.correlation_id.as_bytes()),
-                value: if pending.carries_original { record.value.as_deref() } else { Some(value) },
+                key: Some(key.as_bytes()),
+                value,
                 headers: &headers[..written.len()],
-                carried: pending.carries_original.then_some(&record.headers),
+                carried,
                 timestamp: None,
             })?;
+            if let Carries::Audience(hash) = &pending.carries {
+                self.published.sent(Arc::clone(hash));
+            }
         }
         Ok(())
     }

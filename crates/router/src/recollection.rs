@@ -8,12 +8,11 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hinge_domain::{Meeting, Memory, Window};
-use hinge_schema::Catalogue;
 use hinge_stream::{Offset, Positions, Reader, Record, Session, TopicPartition};
+use smallvec::SmallVec;
 
-use crate::clock::Clock;
 use crate::dead_letter;
-use crate::decode::{self, Envelope};
+use crate::decode::{Decoder, Envelope};
 use crate::error::Error;
 use crate::pulse::Pulse;
 use crate::reading;
@@ -35,8 +34,7 @@ pub(crate) fn rejected(reader: &mut dyn Reader, given: &Positions, pulse: &Pulse
 
 /// What reading back stands on.
 pub(crate) struct Recollection<'a> {
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) clock: Clock,
+    pub(crate) decoder: &'a Decoder,
     pub(crate) apart: &'a Apart,
     pub(crate) pulse: &'a Pulse,
 }
@@ -56,10 +54,10 @@ impl Recollection<'_> {
             if !self.apart.is_empty() && self.apart.contains(&(record.place.clone(), record.offset)) {
                 return;
             }
-            let decoded =
-                catch_unwind(AssertUnwindSafe(|| decode::envelope(&record, self.catalogue, self.clock)));
-            if let Ok(Ok(envelope)) = decoded {
-                meet(&mut memory, &envelope, &record);
+            let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(&record)));
+            if let Ok(Ok(said)) = said {
+                // What conflicts now did not when it was decided: its dead letter would be there.
+                let _ = meet(&mut memory, &said.envelopes, &record);
                 memory.keep();
             }
         })?;
@@ -67,8 +65,36 @@ impl Recollection<'_> {
     }
 }
 
-/// How a record relates to those before it.
-pub(crate) fn meet(memory: &mut Memory, envelope: &Envelope, record: &Record) -> Meeting {
+/// Events of one record that nobody has told before.
+pub(crate) type New<'a> = SmallVec<[&'a Envelope; 1]>;
+
+/// An event that conflicts with an earlier one: the event, and the offset of the earlier one.
+pub(crate) type Conflict<'a> = (&'a Envelope, i64);
+
+/// How the events of a record relate to those before it: those that are new, unless one conflicts. Then the memory
+/// is as it was.
+pub(crate) fn meet<'a>(
+    memory: &mut Memory,
+    envelopes: &'a [Envelope],
+    record: &Record,
+) -> Result<New<'a>, Conflict<'a>> {
+    let mark = memory.mark();
+    let mut new = New::new();
+    for envelope in envelopes {
+        match meet_one(memory, envelope, record) {
+            Meeting::New => new.push(envelope),
+            Meeting::Repetition { .. } => {}
+            Meeting::Conflict { first } => {
+                memory.forget_since(mark);
+                return Err((envelope, first));
+            }
+        }
+    }
+    Ok(new)
+}
+
+/// How one event of a record relates to those before it.
+pub(crate) fn meet_one(memory: &mut Memory, envelope: &Envelope, record: &Record) -> Meeting {
     let (identity, content) = (envelope.event.identity(), envelope.event.content());
     if envelope.corrects() {
         memory.take_over(identity, content, record.offset.0, envelope.recorded)

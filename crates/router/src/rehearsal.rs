@@ -7,19 +7,19 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use hinge_domain::{Event, Meeting, Memory, Policy, Verdict, Window, decide};
-use hinge_schema::{Catalogue, Rejection};
+use hinge_domain::{Event, Mark, Meeting, Memory, Policy, Verdict, Window, decide};
+use hinge_schema::{Catalogue, Rejection, Sources};
 use hinge_stream::Record;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::decode::{self, Envelope};
+use crate::decode::{self, Decoder, Envelope};
 use crate::outcome::{Filtered, Outcome};
 use crate::output::Outputs;
-use crate::recollection::meet;
+use crate::recollection::meet_one;
 use crate::repair;
 
-/// A record that was read: its event, and when it was recorded.
+/// An event of a record that was read, and when it was recorded.
 pub struct Reading(Envelope);
 
 impl Reading {
@@ -36,33 +36,51 @@ impl Reading {
 
 /// Reads and meets the records of one partition, in their order.
 pub struct Rehearsal {
-    catalogue: Catalogue,
-    clock: Clock,
+    decoder: Decoder,
     memory: Memory,
+    /// Where the record met last begins in the memory.
+    begun: Mark,
 }
 
 impl Rehearsal {
     /// One that has met nothing yet; `window` is how far apart two records may lie to be the same event twice.
     pub fn new(catalogue: Catalogue, clock: Clock, window: Window) -> Self {
-        Self { catalogue, clock, memory: Memory::new(window) }
+        let decoder = Decoder { catalogue, sources: Sources::default(), clock };
+        let memory = Memory::new(window);
+        Self { decoder, begun: memory.mark(), memory }
     }
 
-    /// Reads a record, or says why it cannot be.
-    pub fn read(&self, record: &Record) -> Result<Reading, Rejection> {
-        let decoded =
-            catch_unwind(AssertUnwindSafe(|| decode::envelope(record, &self.catalogue, self.clock)));
-        decoded.unwrap_or_else(|_| Err(decode::panicked())).map(Reading)
+    /// Reads records of other systems by these sources from now on.
+    pub fn with_sources(&mut self, sources: Sources) {
+        self.decoder.sources = sources;
     }
 
-    /// How a record relates to those met before it; from then on it is met itself.
-    pub fn meet(&mut self, reading: &Reading, record: &Record) -> Meeting {
+    /// Reads the events of a record, or says why it cannot be read.
+    pub fn read(&self, record: &Record) -> Result<Vec<Reading>, Rejection> {
+        let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(record)));
+        let said = said.unwrap_or_else(|_| Err(decode::panicked()))?;
+        Ok(said.envelopes.into_iter().map(Reading).collect())
+    }
+
+    /// How each event of a record relates to those met before it; from then on they are met themselves. If one of
+    /// them conflicts, all of them do: the record is rejected as a whole.
+    pub fn meet(&mut self, readings: &[Reading], record: &Record) -> Vec<Meeting> {
         self.memory.keep();
-        meet(&mut self.memory, &reading.0, record)
+        self.begun = self.memory.mark();
+        let met = readings.iter().map(|Reading(envelope)| meet_one(&mut self.memory, envelope, record));
+        let met: Vec<Meeting> = met.collect();
+        match met.iter().find(|meeting| matches!(meeting, Meeting::Conflict { .. })) {
+            Some(conflict) => {
+                self.memory.forget_since(self.begun);
+                vec![*conflict; met.len()]
+            }
+            None => met,
+        }
     }
 
-    /// The record met last was rejected: it was never met.
+    /// The record met last was rejected: none of its events was ever met.
     pub fn forget_last(&mut self) {
-        self.memory.forget_last();
+        self.memory.forget_since(self.begun);
     }
 }
 
@@ -101,6 +119,7 @@ impl Decider {
             if envelope.corrects() {
                 repair::correct(&mut decision, &envelope.event);
             }
+            outputs.clear();
             outputs.encode(record, envelope, &decision, envelope.recorded)?;
             Ok(match decision.verdict {
                 Verdict::Emitted(_) => Outcome::Emitted,

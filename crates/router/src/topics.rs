@@ -18,6 +18,9 @@ pub const HELD_KEYS: &str = "hinge.held-keys";
 /// What operators did to dead letters and stopped partitions; compacted.
 pub const INTERVENTIONS: &str = "hinge.interventions";
 
+/// Who was chosen, by the hash of the audience; compacted.
+pub const AUDIENCES: &str = "hinge.audiences";
+
 /// Events that no rule matched.
 pub const UNROUTED: &str = "hinge.unrouted";
 
@@ -42,10 +45,39 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
     };
     // What waits for somebody to decide must not age away meanwhile.
     let held = with(HELD, "retention.ms", "-1");
-    let compacted = [HELD_KEYS, INTERVENTIONS].map(|name| with(name, "cleanup.policy", "compact"));
+    let compacted = [HELD_KEYS, INTERVENTIONS, AUDIENCES].map(|name| with(name, "cleanup.policy", "compact"));
     let departments = policy
         .departments
         .iter()
         .map(|department| spec(Policy::topic_of(&department.name), department.partitions));
     own.into_iter().chain([held]).chain(compacted).chain(departments).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use hinge_domain::{Parts, Templates};
+
+    use super::*;
+
+    #[test]
+    fn the_topics_that_are_states_and_no_others_are_compacted() {
+        let policy = Policy::new(Parts {
+            version: "v1".into(),
+            departments: Vec::new(),
+            chain: Vec::new(),
+            rules: Vec::new(),
+            templates: Templates::default(),
+            ignored: HashMap::new(),
+            people: Vec::new(),
+        });
+        let compact = ("cleanup.policy".to_owned(), "compact".to_owned());
+        let topics = output_topics(&policy, 1);
+        let compacted = topics.iter().filter(|topic| topic.settings.contains(&compact));
+        assert_eq!(
+            compacted.map(|topic| topic.name.as_str()).collect::<Vec<_>>(),
+            [HELD_KEYS, INTERVENTIONS, AUDIENCES]
+        );
+    }
 }

@@ -139,7 +139,7 @@ impl<'a> Attributes<'a> {
 /// Not empty, not too long, and nothing in it that would break a line of a log or a header.
 ///
 /// Source: CloudEvents 1.0.2, "Type System", String: neither control characters nor noncharacters.
-fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
+pub(crate) fn check_text(name: &str, value: &str, limit: usize) -> Result<(), Rejection> {
     if value.is_empty() {
         Err(invalid(name, "empty"))
     } else if value.len() > limit {

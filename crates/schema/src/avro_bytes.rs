@@ -3,13 +3,14 @@
 //!
 //! That the schema asks for exactly these bytes is held by a test against the library.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+use std::io::Write as _;
 
 use serde::ser::{Error as _, Impossible, Serialize, SerializeSeq, SerializeStruct, Serializer, StdError};
 
 /// Appends `value` to `target`.
 pub(crate) fn write(value: &impl Serialize, target: &mut Vec<u8>) -> Result<(), Unwritable> {
-    value.serialize(&mut Bytes { target, text: String::new() })
+    value.serialize(&mut Bytes(target))
 }
 
 /// A value that is of no kind that is written here.
@@ -30,20 +31,16 @@ impl serde::ser::Error for Unwritable {
     }
 }
 
-struct Bytes<'a> {
-    target: &'a mut Vec<u8>,
-    /// What is shown as text, before its length is known.
-    text: String,
-}
+struct Bytes<'a>(&'a mut Vec<u8>);
 
 impl Bytes<'_> {
     fn long(&mut self, number: i64) {
         let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
         while rest > 0x7F {
-            self.target.push(rest.to_le_bytes()[0] | 0x80);
+            self.0.push(rest.to_le_bytes()[0] | 0x80);
             rest >>= 7;
         }
-        self.target.push(rest.to_le_bytes()[0]);
+        self.0.push(rest.to_le_bytes()[0]);
     }
 
     fn length(&mut self, length: usize) -> Result<(), Unwritable> {
@@ -53,7 +50,7 @@ impl Bytes<'_> {
 
     fn text(&mut self, text: &str) -> Result<(), Unwritable> {
         self.length(text.len())?;
-        self.target.extend_from_slice(text.as_bytes());
+        self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
@@ -88,7 +85,7 @@ impl<'a, 'b> Serializer for &'b mut Bytes<'a> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), Unwritable> {
-        self.target.push(value.into());
+        self.0.push(value.into());
         Ok(())
     }
 
@@ -112,11 +109,13 @@ impl<'a, 'b> Serializer for &'b mut Bytes<'a> {
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Unwritable> {
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        write!(text, "{value}").map_err(Unwritable::custom)?;
-        self.text(&text)?;
-        self.text = text;
+        // Its length stands before it, and is known only after it.
+        let start = self.0.len();
+        write!(self.0, "{value}").map_err(Unwritable::custom)?;
+        let end = self.0.len();
+        self.length(end - start)?;
+        let length = self.0.len() - end;
+        self.0[start..].rotate_right(length);
         Ok(())
     }
 

@@ -27,15 +27,20 @@ impl<'a> Datum<'a> {
     fn record(&mut self, fields: &[Field]) -> Option<Vec<Value>> {
         let mut values = Vec::with_capacity(fields.len());
         for field in fields {
-            let given = !is_optional(field)
-                || match self.long()? {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                };
-            values.push(if given { self.value(&field.kind)? } else { Value::Absent });
+            values.push(self.field(field)?);
         }
         Some(values)
+    }
+
+    fn field(&mut self, field: &Field) -> Option<Value> {
+        if is_optional(field) {
+            match self.long()? {
+                0 => return Some(Value::Absent),
+                1 => {}
+                _ => return None,
+            }
+        }
+        self.value(&field.kind)
     }
 
     fn value(&mut self, kind: &Kind) -> Option<Value> {
@@ -60,8 +65,11 @@ impl<'a> Datum<'a> {
             Kind::Date => days(self.long()?.try_into().ok()?).ok()?,
             Kind::List(item) => Value::List(self.list(item)?),
             Kind::Record(fields) => {
-                let values = self.record(fields)?;
-                Value::Record(fields.iter().map(|field| Arc::clone(&field.name)).zip(values).collect())
+                let mut members = Vec::with_capacity(fields.len());
+                for field in fields {
+                    members.push((Arc::clone(&field.name), self.field(field)?));
+                }
+                Value::Record(members)
             }
         })
     }

@@ -99,7 +99,7 @@ pub(crate) fn exact_number(
 }
 
 /// An exact number from its unscaled big-endian bytes, of which there may be more than it needs.
-fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Result<Decimal, String> {
+pub(crate) fn from_unscaled(value: &apache_avro::Decimal, scale: u32) -> Result<Decimal, String> {
     let bytes: Vec<u8> = value.try_into().unwrap_or_default();
     let Some(first) = bytes.first() else { return Err("an exact number that has no digits".to_owned()) };
     let sign = if first & 0x80 == 0 { 0 } else { 0xFF };

@@ -70,5 +70,6 @@ pub(crate) const EVENT_SCHEMAS: &[SchemaFile] = &[
     schema_file!("service", "feedback.received", 1, since 2),
 ];
 
-/// What departments read.
-pub(crate) const NOTIFICATION_SCHEMA: SchemaFile = schema_file!("hinge", "notification", 1, since 1);
+/// What departments read, in all versions; the last one is written.
+pub(crate) const NOTIFICATION_SCHEMAS: &[SchemaFile] =
+    &[schema_file!("hinge", "notification", 1, since 1), schema_file!("hinge", "notification", 2, since 1)];

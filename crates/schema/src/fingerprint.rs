@@ -12,12 +12,16 @@ pub(crate) fn fingerprint(schema: &Json) -> [u8; 8] {
     crc_64_avro(canonical.as_bytes()).to_le_bytes()
 }
 
-/// The canonical form of the schemas that `schema_fields` accepts: names in full, in a fixed order, and
-/// nothing that does not matter to reading. Names, symbols and types never need escapes.
+/// The canonical form of a schema: names in full, in a fixed order, and nothing that does not matter to reading.
+/// Names, symbols and types never need escapes.
 fn write_canonical(schema: &Json, namespace: &str, target: &mut String) {
-    let namespace = schema["namespace"].as_str().unwrap_or(namespace);
+    let full =
+        full_name(schema["name"].as_str().unwrap_or_default(), schema["namespace"].as_str(), namespace);
+    let own = full.rsplit_once('.').map_or("", |(namespace, _)| namespace);
+    let namespace = if full.is_empty() { namespace } else { own };
     match schema {
-        Json::String(name) => write_text(name, target),
+        Json::String(name) if PRIMITIVES.contains(&name.as_str()) => write_text(name, target),
+        Json::String(name) => write_text(&full_name(name, None, namespace), target),
         Json::Array(branches) => {
             write_list(branches, target, |branch, target| write_canonical(branch, namespace, target));
         }
@@ -27,23 +31,39 @@ fn write_canonical(schema: &Json, namespace: &str, target: &mut String) {
                 write_canonical(&schema["items"], namespace, target);
                 target.push('}');
             }
-            Some(kind @ ("record" | "enum")) => {
+            Some("map") => {
+                target.push_str(r#"{"type":"map","values":"#);
+                write_canonical(&schema["values"], namespace, target);
+                target.push('}');
+            }
+            Some(kind @ ("record" | "enum" | "fixed")) => {
                 target.push_str(r#"{"name":"#);
-                write_text(&format!("{namespace}.{}", schema["name"].as_str().unwrap_or_default()), target);
+                write_text(&full, target);
                 target.push_str(r#","type":"#);
                 write_text(kind, target);
                 write_parts(schema, namespace, target);
                 target.push('}');
             }
-            // A primitive with a logical type, which does not count.
-            Some(primitive) => write_text(primitive, target),
-            None => write_canonical(&schema["type"], namespace, target),
+            // A primitive with a logical type, which does not count; the name of a type; a type in a type.
+            Some(_) | None => write_canonical(&schema["type"], namespace, target),
         },
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 
-/// The fields of a record or the symbols of an enum.
+const PRIMITIVES: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
+
+/// The name of a type in full: as it is where it says its namespace itself, else within the one around it.
+fn full_name(name: &str, own: Option<&str>, around: &str) -> String {
+    match own.unwrap_or(around) {
+        namespace if !namespace.is_empty() && !name.is_empty() && !name.contains('.') => {
+            format!("{namespace}.{name}")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// The fields of a record, the symbols of an enum or the size of a fixed.
 fn write_parts(schema: &Json, namespace: &str, target: &mut String) {
     if let Some(fields) = schema["fields"].as_array() {
         target.push_str(r#","fields":"#);
@@ -60,6 +80,10 @@ fn write_parts(schema: &Json, namespace: &str, target: &mut String) {
         write_list(symbols, target, |symbol, target| {
             write_text(symbol.as_str().unwrap_or_default(), target);
         });
+    }
+    if let Some(size) = schema["size"].as_u64() {
+        target.push_str(r#","size":"#);
+        target.push_str(&size.to_string());
     }
 }
 
@@ -96,7 +120,18 @@ mod tests {
     #[test]
     fn fingerprints_are_those_of_other_implementations() {
         // From fastavro 1.12, which follows the specification.
+        let foreign = r#"{"type": "record", "name": "Order", "namespace": "shop.v1", "doc": "x", "fields": [
+            {"name": "id", "type": {"type": "string", "logicalType": "uuid"}},
+            {"name": "hash", "type": {"type": "fixed", "name": "Hash", "size": 16}},
+            {"name": "labels", "type": {"type": "map", "values": ["null", "string"]}},
+            {"name": "ship", "type": {"type": "record", "name": "Address",
+                "fields": [{"name": "city", "type": "string"}]}},
+            {"name": "bill", "type": ["null", "Address"], "default": null},
+            {"name": "other", "type": ["null", {"type": "enum", "name": "shop.Kind", "symbols": ["A", "B"]}]},
+            {"name": "again", "type": "shop.Kind"},
+            {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}}]}"#;
         let table = [
+            (foreign, 0x951e_e53b_7092_35d9),
             (r#""int""#, 0x7275_d51a_3f39_5c8f_u64),
             (r#"{"type":"int","logicalType":"date"}"#, 0x7275_d51a_3f39_5c8f),
             (include_str!("../../../schemas/delivery/delivery.delayed.v2.avsc"), 0x68d3_ba6c_007a_81b4),

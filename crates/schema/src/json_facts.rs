@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::fact_rules::{
     check_items, date_text, decimal_text, expected, fact_instant, instant_text, invalid, symbol, when_missing,
 };
-use crate::json_members::{JsonKind, each_member, items, text};
+use crate::json_members::{JsonKind, each_item, each_member, text};
 use crate::path::Path;
 use crate::{Code, Rejection};
 
@@ -31,6 +31,22 @@ pub(crate) fn record(
     path: Path<'_>,
     left_out: &[&str],
 ) -> Result<Vec<Value>, Rejection> {
+    let mut values = Vec::with_capacity(fields.len());
+    each_value(object, fields, path, |field, given, path| {
+        let given = given.filter(|_| !left_out.contains(&&*field.name));
+        values.push(given.map_or_else(|| when_missing(field, path), |raw| value(raw, &field.kind, path))?);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// Hands over each field in the order of the schema, with what the object gives for it.
+fn each_value<'a>(
+    object: &'a str,
+    fields: &[Field],
+    path: Path<'_>,
+    mut each: impl FnMut(&Field, Option<&'a RawValue>, Path<'_>) -> Result<(), Rejection>,
+) -> Result<(), Rejection> {
     let mut on_stack = [None; USUAL_FIELDS];
     let mut on_heap = Vec::new();
     let found: &mut [Option<&RawValue>] = if let Some(found) = on_stack.get_mut(..fields.len()) {
@@ -56,17 +72,11 @@ pub(crate) fn record(
         let path = Path::Member(&path, &fields[position].name);
         return Err(Rejection::new(Code::JsonInvalid, format!("`{path}` is said twice")));
     }
-    let mut values = Vec::with_capacity(fields.len());
     for (field, raw) in fields.iter().zip(found) {
-        let path = Path::Member(&path, &field.name);
-        let given =
-            raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null && !left_out.contains(&&*field.name));
-        values.push(match given {
-            Some(raw) => value(raw, &field.kind, path)?,
-            None => when_missing(field, path)?,
-        });
+        let given = raw.filter(|raw| JsonKind::of(raw) != JsonKind::Null);
+        each(field, given, Path::Member(&path, &field.name))?;
     }
-    Ok(values)
+    Ok(())
 }
 
 fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection> {
@@ -103,20 +113,32 @@ fn value(raw: &RawValue, kind: &Kind, path: Path<'_>) -> Result<Value, Rejection
             if got != JsonKind::List {
                 return Err(wrong_kind());
             }
-            let raws = items(raw, path)?;
-            check_items(raws.len(), path)?;
-            let mut values = Vec::with_capacity(raws.len());
-            for (position, raw) in raws.into_iter().enumerate() {
-                values.push(value(raw, item, Path::Item(&path, position))?);
-            }
-            Value::List(values)
+            let mut values = Ok(Vec::new());
+            each_item(raw, path, |raw| {
+                if let Ok(known) = &mut values {
+                    let position = known.len();
+                    let item = check_items(position + 1, path)
+                        .and_then(|()| value(raw, item, Path::Item(&path, position)));
+                    match item {
+                        Ok(item) => known.push(item),
+                        Err(rejection) => values = Err(rejection),
+                    }
+                }
+            })?;
+            Value::List(values?)
         }
         Kind::Record(fields) => {
             if got != JsonKind::Object {
                 return Err(wrong_kind());
             }
-            let values = record(raw.get(), fields, path, &[])?;
-            Value::Record(fields.iter().map(|field| Arc::clone(&field.name)).zip(values).collect())
+            let mut members = Vec::with_capacity(fields.len());
+            each_value(raw.get(), fields, path, |field, given, path| {
+                let value =
+                    given.map_or_else(|| when_missing(field, path), |raw| value(raw, &field.kind, path))?;
+                members.push((Arc::clone(&field.name), value));
+                Ok(())
+            })?;
+            Value::Record(members)
         }
     })
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::path::Path;
@@ -150,6 +150,42 @@ impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Each<F> {
 /// Takes a list apart.
 pub(crate) fn items<'a>(raw: &'a RawValue, path: Path<'_>) -> Result<Vec<&'a RawValue>, Rejection> {
     serde_json::from_str(raw.get()).map_err(|error| not_json(path, "not a JSON list", &error))
+}
+
+/// Takes a list apart, item by item. Nothing that was handed over counts if this fails.
+pub(crate) fn each_item<'a>(
+    raw: &'a RawValue,
+    path: Path<'_>,
+    each: impl FnMut(&'a RawValue),
+) -> Result<(), Rejection> {
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    let taken = EachItem(each).deserialize(&mut json).and_then(|()| json.end());
+    taken.map_err(|error| not_json(path, "not a JSON list", &error))
+}
+
+struct EachItem<F>(F);
+
+impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for EachItem<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for EachItem<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            (self.0)(item);
+        }
+        Ok(())
+    }
 }
 
 /// The content of a JSON text, borrowed where it has no escapes.

@@ -12,6 +12,8 @@
 //! [`ForeignSchema`]; `compatibility` says beforehand whether that can be done. Nothing that arrives can make this crate panic, recurse without bound or allocate without
 //! bound: a value of [`MAX_BODY_BYTES`] costs some ten times its size at the most.
 //!
+//! Records of other systems become the same events by a [`Source`] of the policy (`foreign`).
+//!
 //! Not here: topics, offsets, headers of dead letters (the stream and the router), and what an event means
 //! (the domain).
 
@@ -31,6 +33,7 @@ mod encode;
 mod fact_rules;
 mod files;
 mod fingerprint;
+mod foreign;
 mod foreign_schema;
 mod framing;
 mod json_facts;
@@ -49,6 +52,9 @@ pub use catalogue::{CATALOGUE_VERSION, Catalogue};
 pub use compatibility::Incompatibility;
 pub use decode::{Decoded, Encoding, MAX_BODY_BYTES};
 pub use encode::Encoded;
+pub use foreign::{
+    AvroTable, ForeignRecord, Format, Framing, SchemaEntry, Source, SourceParts, Sources, json_row,
+};
 pub use foreign_schema::ForeignSchema;
 pub use framing::{NoSchemaId, SchemaId, VALUE_SCHEMA_ID, framed};
 pub use json_facts::facts as facts_from_json;
@@ -56,7 +62,8 @@ pub use notification::{
     NOTIFICATION_SOURCE, NOTIFICATION_TYPE, encode_notification, notification_headers, write_notification,
 };
 pub use notification_record::{
-    NotificationEvent, NotificationReason, NotificationRecord, ReadNotification, decode_notification,
+    NotificationAudience, NotificationEvent, NotificationReason, NotificationRecord, ReadNotification,
+    decode_notification,
 };
 pub use published::Compared;
 pub use rejection::{Code, Rejection};

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::avro::{MARKER, Writer};
-use crate::files::NOTIFICATION_SCHEMA;
+use crate::files::NOTIFICATION_SCHEMAS;
 use crate::stamp::{Stamp, Stamped};
 use crate::{Code, Encoded, Rejection, avro_bytes};
 
@@ -19,11 +19,18 @@ pub const NOTIFICATION_TYPE: &str = "hinge.notification";
 /// The CloudEvents source of a notification.
 pub const NOTIFICATION_SOURCE: &str = "/hinge/router";
 
-/// The newest schema of notifications.
-pub(crate) static WRITER: LazyLock<Arc<Writer>> = LazyLock::new(|| {
-    let parsed = Writer::parse(NOTIFICATION_SCHEMA.text);
-    Arc::new(parsed.expect("the compiled-in schema is checked by a test").1)
+/// All versions of the schema of notifications.
+pub(crate) static VERSIONS: LazyLock<Vec<Arc<Writer>>> = LazyLock::new(|| {
+    let parsed = NOTIFICATION_SCHEMAS.iter().map(|file| Writer::parse(file.text));
+    parsed.map(|parsed| Arc::new(parsed.expect("the compiled-in schemas are checked by a test").1)).collect()
 });
+
+/// The newest schema of notifications.
+pub(crate) fn newest() -> &'static Writer {
+    static NEWEST: LazyLock<&Writer> =
+        LazyLock::new(|| VERSIONS.last().expect("there is a version of the schema"));
+    &NEWEST
+}
 
 /// Encodes a notification with the headers that its record carries (`schemas/README.md`).
 ///
@@ -63,7 +70,7 @@ pub fn write_notification(
         }
         Format::Avro => {
             target.extend_from_slice(&MARKER);
-            target.extend_from_slice(&WRITER.fingerprint());
+            target.extend_from_slice(&newest().fingerprint());
             let document = document(notification, stamped, FactsList(&notification.facts));
             avro_bytes::write(&document, target).map_err(|_| unwritable("Avro"))
         }
@@ -76,7 +83,7 @@ pub(crate) fn by_library(notification: &Notification, stamp: &Stamp) -> Vec<u8> 
     let stamped = Stamped::new(stamp, notification.about.occurred);
     let mut datum = Vec::new();
     let document = document(notification, &stamped, FactsList(&notification.facts));
-    WRITER.serialize(&document, &mut datum).unwrap();
+    newest().serialize(&document, &mut datum).unwrap();
     datum
 }
 
@@ -127,6 +134,15 @@ struct Document<'a, Facts> {
     policy_version: &'a str,
     recorded: Instant<'a>,
     decided: Instant<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<AudiencePart<'a>>,
+}
+
+/// Whom of the department it is for.
+#[derive(Serialize)]
+struct AudiencePart<'a> {
+    hash: &'a str,
+    size: i64,
 }
 
 #[derive(Serialize)]
@@ -276,5 +292,9 @@ fn document<'a, Facts>(
         policy_version: &stamp.policy_version,
         recorded: Instant { instant: stamp.recorded, text: stamped.recorded_millis() },
         decided: Instant { instant: stamp.decided, text: stamped.decided_millis() },
+        audience: notification.audience.as_deref().map(|audience| AudiencePart {
+            hash: audience.hash(),
+            size: i64::try_from(audience.size()).unwrap_or(i64::MAX),
+        }),
     }
 }

@@ -1,14 +1,14 @@
 //! Notifications read back, from either format, into one form that can be compared: for `tail`, for tests of
 //! equality. Writing them is in [`crate::notification`].
 
-use hinge_domain::{Ask, Priority, Value};
+use hinge_domain::{Ask, Field, Priority, Value};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::avro::{MARKER, split};
+use crate::avro::{MARKER, Writer, split};
 use crate::fact_rules::instant_text;
 use crate::json_members::{JsonKind, Members, document, members, text};
-use crate::notification::WRITER;
+use crate::notification::{VERSIONS, newest};
 use crate::path::Path;
 use crate::{Code, MAX_BODY_BYTES, Rejection, json_facts};
 
@@ -56,6 +56,17 @@ pub struct NotificationRecord {
     pub history: bool,
     /// The version of the policy that decided.
     pub policy_version: String,
+    /// Whom of the department it is for; `None` where the policy knew nobody there.
+    pub audience: Option<NotificationAudience>,
+}
+
+/// Whom a notification is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NotificationAudience {
+    /// What proves who they are; the key in `hinge.audiences`.
+    pub hash: String,
+    /// How many they are.
+    pub size: u64,
 }
 
 /// The event that a notification is about.
@@ -100,14 +111,16 @@ pub fn decode_notification(value: &[u8]) -> Result<ReadNotification, Rejection> 
     let not_one = || Rejection::new(Code::DataInvalid, "not a notification");
     if value.starts_with(&MARKER) {
         let (fingerprint, datum) = split(value)?;
-        if !WRITER.fingerprints().contains(&fingerprint) {
+        let Some(writer) = VERSIONS.iter().find(|version| version.fingerprints().contains(&fingerprint))
+        else {
             return Err(Rejection::new(Code::SchemaUnknown, "not the schema of a notification"));
-        }
-        return read(Values(WRITER.read(datum)?.into_iter())).ok_or_else(not_one);
+        };
+        let values = brought_up(writer, writer.read(datum)?);
+        return read(Values(values.into_iter())).ok_or_else(not_one);
     }
     let json = document(value)?;
     // In JSON the facts are one object, so the list that the schema has is not there.
-    let values = json_facts::record(json, WRITER.fields(), Path::Data, &["facts"])?;
+    let values = json_facts::record(json, newest().fields(), Path::Data, &["facts"])?;
     let mut read = read(Values(values.into_iter())).ok_or_else(not_one)?;
     let Members(all) = members(json, Path::Data)?;
     let facts = all.iter().find(|(name, _)| name == "facts").ok_or_else(not_one)?.1;
@@ -120,6 +133,16 @@ pub fn decode_notification(value: &[u8]) -> Result<ReadNotification, Rejection> 
         read.notification.facts.push((name.into_owned(), fact));
     }
     Ok(read)
+}
+
+/// What a version wrote, in the order of the newest one.
+fn brought_up(writer: &Writer, mut values: Vec<Value>) -> Vec<Value> {
+    let written = writer.fields();
+    let value = |field: &Field| match written.iter().position(|known| known.name == field.name) {
+        Some(position) => std::mem::take(&mut values[position]),
+        None => field.default.clone().unwrap_or_default(),
+    };
+    newest().fields().iter().map(value).collect()
 }
 
 /// Values in the order of their schema, taken one by one as what they should be.
@@ -157,6 +180,13 @@ impl Values {
         }
     }
 
+    fn count(&mut self) -> Option<u64> {
+        match self.0.next()? {
+            Value::Int(count) => count.try_into().ok(),
+            _ => None,
+        }
+    }
+
     fn flag(&mut self) -> Option<bool> {
         match self.0.next()? {
             Value::Bool(flag) => Some(flag),
@@ -184,7 +214,7 @@ impl Values {
 }
 
 fn read(mut values: Values) -> Option<ReadNotification> {
-    let notification = NotificationRecord {
+    let mut notification = NotificationRecord {
         id: values.text()?.parse().ok()?,
         department: values.text()?,
         ask: values.ask()?,
@@ -206,8 +236,18 @@ fn read(mut values: Values) -> Option<ReadNotification> {
         })?,
         history: values.flag()?,
         policy_version: values.text()?,
+        audience: None,
     };
-    Some(ReadNotification { notification, recorded: values.instant()?, decided: values.instant()? })
+    let (recorded, decided) = (values.instant()?, values.instant()?);
+    notification.audience = match values.0.next()? {
+        Value::Absent => None,
+        audience => Some(audience_of(Values::of(audience)?)?),
+    };
+    Some(ReadNotification { notification, recorded, decided })
+}
+
+fn audience_of(mut values: Values) -> Option<NotificationAudience> {
+    Some(NotificationAudience { hash: values.text()?, size: values.count()? })
 }
 
 fn event(mut values: Values) -> Option<NotificationEvent> {

@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use crate::catalogue::Published;
 use crate::compatibility::{Incompatibility, incompatibilities};
-use crate::files::NOTIFICATION_SCHEMA;
+use crate::files::NOTIFICATION_SCHEMAS;
 use crate::foreign_schema::{ForeignSchema, full_name};
-use crate::notification::WRITER;
+use crate::notification::VERSIONS;
 use crate::schema_fields::SchemaError;
 use crate::{Catalogue, NOTIFICATION_TYPE};
 
@@ -73,7 +73,9 @@ fn name_of(published: &[Published]) -> String {
 
 /// What departments read, which is no event type.
 fn notifications() -> &'static [Published] {
-    static NOTIFICATIONS: LazyLock<[Published; 1]> =
-        LazyLock::new(|| [Published { text: NOTIFICATION_SCHEMA.text, writer: Arc::clone(&WRITER) }]);
-    NOTIFICATIONS.as_slice()
+    static NOTIFICATIONS: LazyLock<Vec<Published>> = LazyLock::new(|| {
+        let versions = NOTIFICATION_SCHEMAS.iter().zip(VERSIONS.iter());
+        versions.map(|(file, writer)| Published { text: file.text, writer: Arc::clone(writer) }).collect()
+    });
+    &NOTIFICATIONS
 }

@@ -36,6 +36,8 @@ pub enum Code {
     AvroTrailing,
     /// A fact is missing or has a value that it may not have.
     DataInvalid,
+    /// The source's mapping cannot make events of the record.
+    MappingFailed,
     /// The same identity told something else before; given by the router.
     Conflict,
     /// What the event would leave behind is larger than a record may be; given by the router.
@@ -48,7 +50,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -64,6 +66,7 @@ impl Code {
         Self::AvroTruncated,
         Self::AvroTrailing,
         Self::DataInvalid,
+        Self::MappingFailed,
         Self::Conflict,
         Self::OutputTooLarge,
         Self::Panic,
@@ -88,6 +91,7 @@ impl Code {
             Self::AvroTruncated => "avro-truncated",
             Self::AvroTrailing => "avro-trailing",
             Self::DataInvalid => "data-invalid",
+            Self::MappingFailed => "mapping-failed",
             Self::Conflict => "conflict",
             Self::OutputTooLarge => "output-too-large",
             Self::Panic => "panic",

@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     let path = std::env::temp_dir().join(format!("hinge-fuzz-{}.{name}", std::process::id()));
     fs::write(&path, content).expect("the temporary folder can be written");
     for row in ingest::read(&path, mapping.delimiter) {
-        let Ok(events) = mapping.events(row, &|_, _| &[]) else { continue };
+        let Ok(events) = mapping.events(&row.into(), &|_, _| &[]) else { continue };
         for event in events {
             for encoding in Encoding::ALL {
                 let Ok(encoded) = catalogue.encode_event(&event, None, encoding) else { continue };

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests; clippy knows that of test functions only")]
 
 mod allocations;
+mod audiences;
 mod bad_records;
 mod broker;
 mod by_hand;
 mod command_line;
 mod corpus;
+mod examples;
+mod foreign;
 mod framing;
 mod held;
 mod house;

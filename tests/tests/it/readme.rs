@@ -40,7 +40,9 @@ fn the_mapping_of_the_readme_brings_in_its_orders_and_the_new_department_is_told
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let yaml = blocks("yaml");
-    let [mapping, department, route] = yaml.as_slice() else { panic!("three blocks of YAML: {yaml:?}") };
+    let [mapping, department, route, people, audience] = yaml.as_slice() else {
+        panic!("five blocks of YAML: {yaml:?}")
+    };
     assert!(mapping.lines().count() <= 10, "ten lines are enough");
     hinge_policy::write_starter(&at("policy")).unwrap();
     let departments = at("policy/departments.yaml");
@@ -48,6 +50,10 @@ fn the_mapping_of_the_readme_brings_in_its_orders_and_the_new_department_is_told
     let with_it = fs::read_to_string(&departments).unwrap() + added + "\n";
     fs::write(&departments, with_it).unwrap();
     fs::write(at("policy/routes/50-returns.yaml"), route).unwrap();
+    let added = people.strip_prefix("people:\n").unwrap();
+    let with_them = fs::read_to_string(at("policy/people.yaml")).unwrap() + added + "\n";
+    fs::write(at("policy/people.yaml"), with_them).unwrap();
+    fs::write(at("policy/routes/60-returns.yaml"), audience).unwrap();
     hinge_policy::load(&at("policy"), &Catalogue::builtin()).unwrap();
     fs::write(at("mapping.yaml"), mapping).unwrap();
     let rows = "number,ordered_at,total,promised\nA-1,2026-03-02 09:00:00,49.90,2026-03-05\n";

@@ -45,7 +45,7 @@ pub(crate) fn on_both(
 }
 
 /// Outcomes without the topic, whose name differs from world to world.
-fn by_outcome(summary: &Summary) -> BTreeMap<Outcome, u64> {
+pub(crate) fn by_outcome(summary: &Summary) -> BTreeMap<Outcome, u64> {
     summary.outcomes.iter().map(|((_, outcome), count)| (*outcome, *count)).collect()
 }
 

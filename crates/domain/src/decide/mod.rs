@@ -7,12 +7,12 @@ mod matching;
 mod native;
 mod spans;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 
 use crate::notification::NotificationIds;
-use crate::template::{Rendered, Texts};
+use crate::template::{Rendered, Worded};
 use crate::{About, Event, Notification, Policy, Reason, Rule, Unknown, Value};
 
 pub(crate) use matching::Routes;
@@ -63,18 +63,18 @@ pub struct Undecided<'a> {
     pub why: Unknown,
 }
 
+/// The step of events that belong to none.
+static NO_STEP: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(""));
+
 /// Decides who is told what about `event`. `now` is the instant at which it was recorded.
 pub fn decide<'a>(event: &Event, policy: &'a Policy, now: Timestamp) -> Decision<'a> {
-    let (chain_step, rank) = match policy.step_of(event.event_type()) {
-        Some((step, rank)) => (Arc::clone(step), rank),
-        None => (Arc::from(""), 0),
-    };
+    let (chain_step, rank) = policy.step_of(event.event_type()).unwrap_or((&NO_STEP, 0));
     let mut decision = Decision {
         verdict: Verdict::Unrouted,
         matched: Vec::new(),
         unknown: Vec::new(),
         unrendered: Vec::new(),
-        chain_step,
+        chain_step: Arc::clone(chain_step),
         history: event.is_history(now),
     };
     if let Some(reason) = policy.ignored.get(event.event_type()) {
@@ -109,7 +109,8 @@ fn notifications(
     });
     let mut texts = policy.templates.texts(event);
     let ids = NotificationIds::about(&event.source, &event.id);
-    let mut told = Vec::new();
+    let mut audiences = policy.people.question(event);
+    let mut told: Vec<Notification> = Vec::new();
     let mut rules: Vec<&Rule> = Vec::with_capacity(decision.matched.len());
     for (position, department) in policy.departments.iter().enumerate() {
         let matched = decision.matched.iter().map(|matched| matched.rule);
@@ -118,10 +119,17 @@ fn notifications(
         // The text is that of the most asking, most hurried rule; among equals the first.
         let Some(leading) = rules.iter().rev().max_by_key(|rule| (rule.ask, rule.priority)) else { continue };
         let (facts, missing) = facts_for(event, &rules);
-        let text = text_of(event, leading, &mut texts, &department.title).unwrap_or_else(|problem| {
-            decision.unrendered.push(problem);
-            plain_text(event)
-        });
+        let worded = match &leading.template {
+            None => Worded::New(plain_text(event)),
+            Some(template) => texts.render(template, &department.title, told.len()).unwrap_or_else(|error| {
+                decision.unrendered.push(format!("template `{template}`: {error}"));
+                Worded::New(plain_text(event))
+            }),
+        };
+        let (title, body) = match worded {
+            Worded::New(Rendered { title, body }) => (title, body),
+            Worded::As(earlier) => (told[earlier].title.clone(), told[earlier].body.clone()),
+        };
         told.push(Notification {
             id: ids.of(&department.name),
             department: Arc::clone(&department.name),
@@ -130,12 +138,13 @@ fn notifications(
             rank,
             ask: leading.ask,
             priority: rules.iter().map(|rule| rule.priority).max().unwrap_or(leading.priority),
-            title: text.title,
-            body: text.body,
+            title,
+            body,
             reasons: rules.iter().map(|rule| reason(rule)).collect(),
             facts,
             missing,
             history: decision.history,
+            audience: audiences.audience(position, &rules),
         });
     }
     told
@@ -167,12 +176,6 @@ fn facts_for(event: &Event, rules: &[&Rule]) -> (Given, Missing) {
         }
     }
     (facts, missing)
-}
-
-fn text_of(event: &Event, rule: &Rule, texts: &mut Texts<'_>, department: &str) -> Result<Rendered, String> {
-    let Some(template) = &rule.template else { return Ok(plain_text(event)) };
-    let rendered = texts.render(template, department);
-    rendered.map_err(|error| format!("template `{template}`: {error}"))
 }
 
 /// What stands where no template says it better.

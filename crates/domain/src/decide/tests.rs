@@ -53,6 +53,7 @@ fn rule(id: &str, when: Option<&str>, to: &[usize]) -> Rule {
         event_types: vec!["order.placed".into()],
         when: when.map(|when| Expression::parse(when).unwrap()),
         to: to.to_vec(),
+        audience: None,
         ask: Ask::Know,
         priority: Priority::Normal,
         requires: Vec::new(),
@@ -83,6 +84,7 @@ fn policy(rules: Vec<Rule>) -> Policy {
         rules,
         templates,
         ignored: HashMap::new(),
+        people: Vec::new(),
     })
 }
 

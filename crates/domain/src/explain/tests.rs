@@ -56,6 +56,7 @@ fn rule(id: &str, event_type: &str, when: Option<&str>, to: &[usize]) -> Rule {
         event_types: vec![event_type.into()],
         when: when.map(|when| Expression::parse(when).unwrap()),
         to: to.to_vec(),
+        audience: None,
         ask: Ask::Know,
         priority: Priority::Normal,
         requires: Vec::new(),
@@ -80,6 +81,7 @@ fn policy(rules: Vec<Rule>, ignored: Option<&str>) -> Policy {
         rules,
         templates: Templates::default(),
         ignored: HashMap::from_iter(ignored),
+        people: Vec::new(),
     })
 }
 

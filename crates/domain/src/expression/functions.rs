@@ -11,6 +11,7 @@
 //! | `min(list)`, `max(list)` | the least or greatest of numbers, texts (so also of stamps in one format) or timestamps |
 //! | `round(number, digits)` | the number with so many digits after the point, half away from zero |
 //!
+//! For the encodings of change data capture there are more, in [`encodings`].
 //! With CEL's extension for texts: `text.trim()`, `.replace(a, b)`, `.split(separator)`, `.lowerAscii()` and so on.
 
 #![expect(clippy::needless_pass_by_value, reason = "the signature of a CEL function is CEL's own")]
@@ -24,6 +25,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::encodings;
 
 /// What CEL's parser and standard library bring, and ours.
 const KNOWN: &[&str] = &[
@@ -102,7 +105,9 @@ pub(super) fn reason(error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),
         ExecutionError::UndeclaredReference(name) => format!("there is nothing called `{name}`"),
-        ExecutionError::FunctionError { function, message } if OURS.contains(&function.as_str()) => {
+        ExecutionError::FunctionError { function, message }
+            if OURS.contains(&function.as_str()) || encodings::NAMES.contains(&function.as_str()) =>
+        {
             format!("`{function}`: {message}")
         }
         ExecutionError::FunctionError { function, .. } => format!("`{function}` cannot take this value"),
@@ -125,7 +130,9 @@ pub(super) fn reason(error: &ExecutionError) -> String {
 
 /// Whether the language has a function of this name; operators have names that start with `_`, `!`, `-` or `@`.
 pub(super) fn is_known(name: &str) -> bool {
-    !name.starts_with(|first: char| first.is_ascii_alphabetic()) || KNOWN.contains(&name)
+    !name.starts_with(|first: char| first.is_ascii_alphabetic())
+        || KNOWN.contains(&name)
+        || encodings::NAMES.contains(&name)
 }
 
 pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
@@ -151,6 +158,7 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
         let id = format!("round_{}_int", number.name());
         env.add_overload("round", &id, vec![number, types::INT_TYPE], round)?;
     }
+    encodings::declare(env)?;
     extensions::strings(env)
 }
 
@@ -196,7 +204,9 @@ fn decimal<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
 
 fn stamp<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
     let stamp = crate::stamp::reformat(text(&arguments, 0), text(&arguments, 1));
-    let stamp = stamp.map_err(|what| ExecutionError::function_error("stamp", what))?;
+    // The reason in the library's words would repeat the text.
+    let stamp =
+        stamp.map_err(|_| ExecutionError::function_error("stamp", "the text is not in this format"))?;
     Ok(CowVal::owned(CelString::from(stamp)))
 }
 

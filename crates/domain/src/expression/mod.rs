@@ -5,7 +5,9 @@
 
 mod check;
 mod convert;
+mod encodings;
 mod functions;
+mod logic;
 mod parts;
 mod syntax;
 
@@ -13,12 +15,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
 pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
 
+pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
 
 /// The language of this crate: CEL's standard library and our [`functions`].
@@ -45,6 +48,7 @@ pub struct Expression {
     source: String,
     program: Program,
     reads: Vec<Read>,
+    path: Option<Vec<String>>,
 }
 
 /// A field that an expression reads: `event.state` reads `state` of `event`.
@@ -98,7 +102,8 @@ impl Expression {
             .map_err(|message| syntax::too_much(source, message))?;
         let mut reads = BTreeSet::new();
         collect_reads(program.expression(), &mut Vec::new(), &mut reads);
-        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect() })
+        let path = path_of(program.expression());
+        Ok(Self { source: source.to_owned(), program, reads: reads.into_iter().collect(), path })
     }
 
     /// The text that it was parsed from.
@@ -106,9 +111,19 @@ impl Expression {
         &self.source
     }
 
+    /// The names along its way, where it does nothing but read one place: `row.customer.state`.
+    pub fn path(&self) -> Option<&[String]> {
+        self.path.as_deref()
+    }
+
     /// What it reads, each once, in order of name.
     pub fn reads(&self) -> &[Read] {
         &self.reads
+    }
+
+    /// Whether it says this name itself, as a field or as text, rather than computing it.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        says(self.program.expression(), name)
     }
 
     /// Its syntax tree.
@@ -127,9 +142,16 @@ impl Expression {
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, Unknown> {
         match self.program.execute(&scope.context) {
             Ok(value) => convert::from_cel(value).map_err(Unknown::Failed),
-            Err(ExecutionError::NoSuchKey(name)) => Err(Unknown::Missing(name.to_string())),
-            Err(error) => Err(Unknown::Failed(functions::reason(&error))),
+            Err(error) => Err(unknown(&error)),
         }
+    }
+}
+
+/// Why there is no result.
+fn unknown(error: &ExecutionError) -> Unknown {
+    match error {
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        error => Unknown::Failed(functions::reason(error)),
     }
 }
 
@@ -181,6 +203,19 @@ fn check_extent(expression: &IdedExpr, outside: Extent) -> Result<(), String> {
     Err(message)
 }
 
+/// The names of a variable and of the fields read from it, if the expression is nothing else.
+fn path_of(expression: &IdedExpr) -> Option<Vec<String>> {
+    match &expression.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) if !select.test => {
+            let mut path = path_of(&select.operand)?;
+            path.push(select.field.clone());
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
 /// Walks an expression and notes `variable.field` and bare variables; names bound by a macro
 /// (`items.all(i, ..)`) are not variables.
 fn collect_reads(expression: &IdedExpr, bound: &mut Vec<String>, reads: &mut BTreeSet<Read>) {
@@ -223,6 +258,15 @@ fn collect_calls(expression: &IdedExpr, called: &mut BTreeSet<String>) {
     for child in children(&expression.expr) {
         collect_calls(child, called);
     }
+}
+
+fn says(expression: &IdedExpr, name: &str) -> bool {
+    let here = match &expression.expr {
+        Expr::Literal(LiteralValue::String(text)) => text.inner() == name,
+        Expr::Select(select) => select.field == name,
+        _ => false,
+    };
+    here || children(&expression.expr).into_iter().any(|child| says(child, name))
 }
 
 fn children(expression: &Expr) -> Vec<&IdedExpr> {

@@ -54,9 +54,9 @@ pub(super) fn instant(value: &Value, zone: &TimeZone) -> Result<Timestamp, Strin
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text.to_string()),
-        Value::Bool(_) | Value::Int(_) | Value::Decimal(_) | Value::Instant(_) | Value::Date(_) => {
-            Some(value.to_string())
-        }
+        Value::Bool(_) | Value::Int(_) | Value::Instant(_) | Value::Date(_) => Some(value.to_string()),
+        // As CEL writes the same number: `9790`, not `9790.0`.
+        Value::Decimal(number) => Some(number.normalize().to_string()),
         // A number from JSON; whole ones without `.0`, as they were most likely written.
         Value::Float(number) if number.is_finite() => Some(number.to_string()),
         Value::Float(_) | Value::Absent | Value::List(_) | Value::Record(_) => None,

@@ -22,6 +22,48 @@ pub const ZONE: &str = "zone";
 /// Named values, in the order of the file. An absent value reads as *unknown*.
 pub type Row = Vec<(Arc<str>, Value)>;
 
+/// What expressions read of one record of another system.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// The row itself, called [`ROW`].
+    pub row: Row,
+    /// What comes with it, by the names under which expressions read it. An absent value reads as *unknown*.
+    pub beside: Vec<(&'static str, Value)>,
+}
+
+impl Given {
+    /// The value at a path such as `row`, `customer`, `state`; `None` where there is nothing.
+    fn at(&self, path: &[String]) -> Option<&Value> {
+        let (variable, fields) = path.split_first()?;
+        let (mut record, fields) = if variable == ROW {
+            (&self.row, fields)
+        } else {
+            let (_, value) = self.beside.iter().find(|(name, _)| name == variable)?;
+            match value {
+                Value::Record(record) => (record, fields),
+                value => return fields.is_empty().then_some(value),
+            }
+        };
+        let (last, way) = fields.split_last()?;
+        let member = |record: &'_ [(Arc<str>, Value)], name: &str| {
+            record.iter().position(|(known, _)| **known == *name)
+        };
+        for name in way {
+            match &record[member(record, name)?].1 {
+                Value::Record(inner) => record = inner,
+                _ => return None,
+            }
+        }
+        Some(&record[member(record, last)?].1).filter(|value| !value.is_absent())
+    }
+}
+
+impl From<Row> for Given {
+    fn from(row: Row) -> Self {
+        Self { row, beside: Vec::new() }
+    }
+}
+
 /// How the rows of one company become events.
 #[derive(Debug)]
 pub struct Mapping {
@@ -35,6 +77,8 @@ pub struct Mapping {
     pub delimiter: u8,
     /// What is looked up for each row, in order.
     pub joins: Vec<Join>,
+    /// Whether a row says anything at all; it does, if there is no condition.
+    pub when: Option<Expression>,
     /// Facts that every event carries whose type has them: each is computed once per row.
     pub shared: Vec<SharedFact>,
     /// What a row says, in the order in which its events at one instant are to be told.
@@ -95,13 +139,13 @@ pub enum FactSource {
     Shared(usize),
 }
 
-/// Why a row cannot be mapped.
+/// Why a row cannot be mapped; without any value of the row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part}: {cause}")]
 pub struct Unmapped {
-    /// Which part of the mapping cannot be computed; without any value of the row.
+    /// Which part of the mapping cannot be computed.
     pub part: String,
-    /// Why; may repeat parts of the row where an expression failed on it.
+    /// Why.
     pub cause: String,
 }
 
@@ -112,17 +156,20 @@ impl Mapping {
     /// their file.
     pub fn events<'a>(
         &self,
-        row: Row,
+        given: &Given,
         lookup: &dyn Fn(usize, &str) -> &'a [Row],
     ) -> Result<Vec<Event>, Unmapped> {
         let mut scope = Scope::default();
         if let Some(zone) = self.zone.iana_name() {
             scope.set(ZONE, &Value::text(zone));
         }
-        scope.set_record(ROW, row);
+        scope.set_record(ROW, given.row.iter().cloned());
+        for (name, value) in &given.beside {
+            scope.set(name, value);
+        }
         for (position, join) in self.joins.iter().enumerate() {
             let part = || format!("the key of `{}`", join.name);
-            let found = match join.is.evaluate(&scope) {
+            let found = match evaluate(&join.is, given, &scope) {
                 Ok(Value::Absent) | Err(Unknown::Missing(_)) => &[],
                 Ok(key) => {
                     let key = fit::text(&key).ok_or_else(|| unmapped(part(), "expected text or a number"))?;
@@ -137,10 +184,26 @@ impl Mapping {
                 scope.set_record(&join.name, found.first().into_iter().flatten().cloned());
             }
         }
-        let shared: Vec<_> = self.shared.iter().map(|fact| fact.value.evaluate(&scope)).collect();
-        let reading = Reading { mapping: self, scope: &scope, shared: &shared };
+        let reading = Reading { mapping: self, given, scope: &scope, shared: &[] };
+        if !reading.is_said(self.when.as_ref(), || "`when`".to_owned())? {
+            return Ok(Vec::new());
+        }
+        let shared: Vec<_> = self.shared.iter().map(|fact| reading.evaluate(&fact.value)).collect();
+        let reading = Reading { shared: &shared, ..reading };
         let events = self.events.iter().map(|event| reading.event(event));
         events.filter_map(Result::transpose).collect()
+    }
+
+    /// Whether an expression reads what is called `name`.
+    pub fn reads(&self, name: &str) -> bool {
+        self.expressions().flat_map(Expression::reads).any(|read| read.variable == name)
+    }
+
+    /// Whether an expression reads what is called `name` as a whole, so that [`Mapping::columns_of`] it
+    /// cannot be complete.
+    pub fn reads_whole(&self, name: &str) -> bool {
+        let mut reads = self.expressions().flat_map(Expression::reads);
+        reads.any(|read| read.variable == name && read.field.is_empty())
     }
 
     /// The columns that the mapping reads from what expressions call `name`, as far as they are named.
@@ -154,7 +217,10 @@ impl Mapping {
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let joins = self.joins.iter().map(|join| &join.is);
         let shared = self.shared.iter().map(|fact| &fact.value);
-        joins.chain(shared).chain(self.events.iter().flat_map(EventMapping::expressions))
+        joins
+            .chain(self.when.as_ref())
+            .chain(shared)
+            .chain(self.events.iter().flat_map(EventMapping::expressions))
     }
 }
 
@@ -170,9 +236,28 @@ impl EventMapping {
     }
 }
 
+/// The value of an expression on a row.
+///
+/// One that only names a place (`row.total`) is answered without CEL, so that an exact number stays exact.
+/// What is missing is named only where the expression itself names it: a key that was computed may be
+/// anybody's.
+fn evaluate(expression: &Expression, given: &Given, scope: &Scope) -> Result<Value, Unknown> {
+    if let Some(value) = expression.path().and_then(|path| given.at(path)) {
+        return Ok(value.clone());
+    }
+    match expression.evaluate(scope) {
+        Err(Unknown::Missing(name)) if !expression.says(&name) => {
+            Err(Unknown::Failed("a key that is looked up is not there".to_owned()))
+        }
+        value => value,
+    }
+}
+
 /// One row, with all that its expressions can read.
+#[derive(Clone, Copy)]
 struct Reading<'a> {
     mapping: &'a Mapping,
+    given: &'a Given,
     scope: &'a Scope,
     shared: &'a [Result<Value, Unknown>],
 }
@@ -180,7 +265,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// The event that the row says, if it says it.
     fn event(&self, event: &EventMapping) -> Result<Option<Event>, Unmapped> {
-        if !self.is_said(event)? {
+        if !self.is_said(event.when.as_ref(), || part(event, "when"))? {
             return Ok(None);
         }
         let subject = self.text(event, "subject", &event.subject)?;
@@ -188,7 +273,7 @@ impl Reading<'_> {
             Some(expression) => self.text(event, "correlationid", expression)?,
             None => subject.clone(),
         };
-        let time = needed(event, "time", event.time.evaluate(self.scope))?;
+        let time = needed(event, "time", self.evaluate(&event.time))?;
         let occurred = fit::instant(&time, &self.mapping.zone);
         Ok(Some(Event {
             id: self.text(event, "id", &event.id)?,
@@ -202,10 +287,13 @@ impl Reading<'_> {
         }))
     }
 
-    fn is_said(&self, event: &EventMapping) -> Result<bool, Unmapped> {
-        let Some(when) = &event.when else { return Ok(true) };
-        let part = || part(event, "when");
-        match when.evaluate(self.scope) {
+    fn evaluate(&self, expression: &Expression) -> Result<Value, Unknown> {
+        evaluate(expression, self.given, self.scope)
+    }
+
+    fn is_said(&self, when: Option<&Expression>, part: impl Fn() -> String) -> Result<bool, Unmapped> {
+        let Some(when) = when else { return Ok(true) };
+        match self.evaluate(when) {
             Ok(Value::Bool(said)) => Ok(said),
             Ok(_) => Err(unmapped(part(), "expected true or false")),
             Err(missing @ Unknown::Missing(_)) => {
@@ -216,7 +304,7 @@ impl Reading<'_> {
     }
 
     fn text(&self, event: &EventMapping, name: &str, expression: &Expression) -> Result<String, Unmapped> {
-        let value = needed(event, name, expression.evaluate(self.scope))?;
+        let value = needed(event, name, self.evaluate(expression))?;
         let text = fit::text(&value).filter(|text| !text.is_empty());
         text.ok_or_else(|| unmapped(part(event, name), "expected text that is not empty"))
     }
@@ -226,7 +314,7 @@ impl Reading<'_> {
         let values = fields.map(|(field, source)| {
             let value = match source {
                 FactSource::Default => Err(Unknown::Missing(field.name.to_string())),
-                FactSource::Own(expression) => expression.evaluate(self.scope),
+                FactSource::Own(expression) => self.evaluate(expression),
                 FactSource::Shared(position) => self.shared[*position].clone(),
             };
             match (value, &field.default) {

@@ -57,6 +57,7 @@ fn shop(value: &str) -> Mapping {
         zone: TimeZone::get("America/Sao_Paulo").unwrap(),
         rows: None,
         delimiter: b',',
+        when: None,
         joins: vec![join("customer", "row.customer", false), join("items", "row.number", true)],
         shared: vec![SharedFact { name: "state".into(), value: expression("customer.state") }],
         events: vec![
@@ -88,7 +89,7 @@ fn events(mapping: &Mapping, cells: &[(&str, &str)]) -> Result<Vec<Event>, Strin
         (1, "A-1") => &items[..],
         _ => &[],
     };
-    mapping.events(row(cells), &found).map_err(|why| why.to_string())
+    mapping.events(&row(cells).into(), &found).map_err(|why| why.to_string())
 }
 
 #[test]

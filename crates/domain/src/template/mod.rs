@@ -121,9 +121,12 @@ impl Templates {
 
     /// The texts about one event.
     pub(crate) fn texts<'a>(&'a self, event: &'a Event) -> Texts<'a> {
-        Texts { templates: self, event, context: OnceCell::new(), rendered: Vec::new() }
+        Texts { templates: self, event, context: OnceCell::new(), rendered: [None; REMEMBERED] }
     }
 }
+
+/// So many different texts about one event are remembered while its departments are told.
+const REMEMBERED: usize = 4;
 
 /// The texts about one event. What is the same for all departments is made once.
 pub(crate) struct Texts<'a> {
@@ -131,26 +134,42 @@ pub(crate) struct Texts<'a> {
     event: &'a Event,
     /// The event as minijinja sees it.
     context: OnceCell<Text>,
-    rendered: Vec<(&'a Plain, Rendered)>,
+    /// Templates whose text is the same for all departments, and who got it first.
+    rendered: [Option<(&'a Plain, usize)>; REMEMBERED],
+}
+
+/// A text for a department.
+#[derive(Debug)]
+pub(crate) enum Worded {
+    /// The same as this earlier one got.
+    As(usize),
+    New(Rendered),
 }
 
 impl Texts<'_> {
-    /// The text of a template for a department.
-    pub(crate) fn render(&mut self, name: &str, department: &str) -> Result<Rendered, TemplateError> {
+    /// The text of a template for a department, the one at `place` among those told.
+    pub(crate) fn render(
+        &mut self,
+        name: &str,
+        department: &str,
+        place: usize,
+    ) -> Result<Worded, TemplateError> {
         let Some(plain) = self.templates.plain.get(name) else {
-            return self.by_minijinja(name, department);
+            return self.by_minijinja(name, department).map(Worded::New);
         };
-        if let Some((_, rendered)) = self.rendered.iter().find(|(known, _)| std::ptr::eq(*known, plain)) {
-            return Ok(rendered.clone());
+        let mut known = self.rendered.iter().flatten();
+        if let Some((_, first)) = known.find(|(known, _)| std::ptr::eq(*known, plain)) {
+            return Ok(Worded::As(*first));
         }
         let Some(text) = plain.render(self.event, department) else {
-            return self.by_minijinja(name, department);
+            return self.by_minijinja(name, department).map(Worded::New);
         };
-        let rendered = Rendered::of(text);
-        if !plain.by_department() {
-            self.rendered.push((plain, rendered.clone()));
+        if !plain.by_department()
+            && let Some(free) = self.rendered.iter_mut().find(|known| known.is_none())
+        {
+            *free = Some((plain, place));
         }
-        Ok(rendered)
+        Ok(Worded::New(Rendered::of(text)))
     }
 
     fn by_minijinja(&self, name: &str, department: &str) -> Result<Rendered, TemplateError> {

@@ -38,7 +38,14 @@ fn rendered(source: &str) -> Result<Rendered, TemplateError> {
     let items = ["one", "two"].map(Value::text).to_vec();
     let event =
         event(vec![("state", Value::text("ZH")), ("items", Value::List(items)), ("city", Value::Absent)]);
-    templates.texts(&event).render("text", "Warehouse")
+    templates.texts(&event).render("text", "Warehouse", 0).map(new)
+}
+
+fn new(worded: Worded) -> Rendered {
+    match worded {
+        Worded::New(rendered) => rendered,
+        Worded::As(_) => panic!("it is the first"),
+    }
 }
 
 #[test]
@@ -61,16 +68,36 @@ fn a_template_that_does_not_end_is_stopped() {
 
 #[test]
 fn departments_share_a_text_only_where_it_does_not_name_them() {
-    for (source, other) in
-        [("# {{ event.state }}", "ZH"), ("# {{ event.state }} {{ department }}", "ZH Finance")]
-    {
-        let mut templates = Templates::default();
-        templates.add("text", source).unwrap();
-        assert!(templates.plain.contains_key("text"));
-        let event = event(vec![("state", Value::text("ZH"))]);
-        let mut texts = templates.texts(&event);
-        texts.render("text", "Warehouse").unwrap();
-        assert_eq!(texts.render("text", "Finance").unwrap().title, other);
+    let mut templates = Templates::default();
+    templates.add("same", "# {{ event.state }}").unwrap();
+    templates.add("named", "# {{ event.state }} {{ department }}").unwrap();
+    assert_eq!(templates.plain.len(), 2);
+    let event = event(vec![("state", Value::text("ZH"))]);
+    let mut texts = templates.texts(&event);
+    for name in ["named", "same"] {
+        new(texts.render(name, "Warehouse", 7).unwrap());
+    }
+    assert!(matches!(texts.render("same", "Finance", 8), Ok(Worded::As(7))));
+    assert_eq!(new(texts.render("named", "Finance", 9).unwrap()).title, "ZH Finance");
+}
+
+#[test]
+fn more_texts_than_are_remembered_are_made_again() {
+    let mut templates = Templates::default();
+    let names: Vec<String> = (0..REMEMBERED + 2).map(|number| format!("text-{number}")).collect();
+    for name in &names {
+        templates.add(name, name).unwrap();
+    }
+    let event = event(Vec::new());
+    let mut texts = templates.texts(&event);
+    let mut told = Vec::new();
+    for name in names.iter().chain(&names) {
+        let title = match texts.render(name, "Finance", told.len()).unwrap() {
+            Worded::New(rendered) => rendered.title,
+            Worded::As(earlier) => String::clone(&told[earlier]),
+        };
+        assert_eq!(title, *name);
+        told.push(title);
     }
 }
 
@@ -80,7 +107,7 @@ fn a_template_that_is_replaced_by_another_kind_is_the_new_one() {
     templates.add("text", "plain").unwrap();
     templates.add("text", "{% if true %}not plain{% endif %}").unwrap();
     let event = event(Vec::new());
-    assert_eq!(templates.texts(&event).render("text", "Finance").unwrap().title, "not plain");
+    assert_eq!(new(templates.texts(&event).render("text", "Finance", 0).unwrap()).title, "not plain");
 }
 
 const PIECES: &[&str] = &[
@@ -152,7 +179,7 @@ proptest! {
             ]);
             let mut texts = templates.texts(&event);
             let expected = texts.by_minijinja("text", "Finance");
-            prop_assert_eq!(texts.render("text", "Finance"), expected, "{}", source);
+            prop_assert_eq!(texts.render("text", "Finance", 0).map(new), expected, "{}", source);
         }
     }
 }

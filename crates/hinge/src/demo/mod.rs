@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use hinge_domain::Policy;
 use hinge_policy::write_starter;
 use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Outgoing, SessionOptions};
 
 use crate::cli::DemoArgs;
@@ -41,9 +41,9 @@ pub(crate) fn demo(args: &DemoArgs, settings: &Settings, out: &mut dyn Write) ->
     let catalogue = Catalogue::builtin();
     let loaded = opening::load_policy(&args.dir.join("policy"), &catalogue)?;
     let version = Version::of(&loaded);
-    let policy = Arc::new(loaded.policy);
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
-    opening::prepare_embedded(&opened, &settings, &policy)?;
+    opening::prepare_embedded(&opened, &settings, &loaded)?;
+    let policy = Arc::new(loaded.policy);
     let registry = telemetry::registry(&policy.version)?;
     let metrics = Metrics::register(&registry, &policy, &settings.input_topics())?;
     let stage = Stage {
@@ -133,9 +133,10 @@ impl Stage<'_> {
             reader,
             policy: Arc::clone(self.policy),
             catalogue: self.catalogue.clone(),
+            sources: Sources::default(),
             settings: hinge_router::Settings {
                 limits: self.settings.limits(),
-                windows: self.settings.windows(),
+                windows: self.settings.windows(&self.settings.input_topics()),
                 hold: self.settings.hold(),
                 stops: self.settings.stops(),
                 clock: Clock::FollowsEvents,

@@ -47,7 +47,7 @@ impl Joined {
                 }
             };
             let Some(key) = key_of(&row, &join.key) else {
-                rejects.row(path, numbered.line, &format!("its key `{}` is not given", join.key), row)?;
+                rejects.row(path, numbered.line, &format!("its key `{}` is not given", join.key), &row)?;
                 continue;
             };
             let same = joined.by_key.entry(key).or_default();
@@ -55,7 +55,7 @@ impl Joined {
                 same.push(row);
             } else {
                 let reason = format!("an earlier row has the same `{}`, and one is expected", join.key);
-                rejects.row(path, numbered.line, &reason, row)?;
+                rejects.row(path, numbered.line, &reason, &row)?;
             }
         }
         Ok(joined)

@@ -1,10 +1,7 @@
-//! The rows of a file of JSON lines: one object a line. Members may hold objects and lists; `null` is absent.
-
-use std::sync::Arc;
+//! The rows of a file of JSON lines: one object a line, as topics have them too.
 
 use anyhow::{Result, bail};
-use hinge_domain::Value;
-use serde_json::{Map, Value as Json};
+use hinge_schema::json_row;
 
 use super::lines::Lines;
 use super::rows::{BadRow, Numbered};
@@ -36,35 +33,11 @@ impl JsonRows {
             if line.bytes.trim_ascii().is_empty() {
                 continue;
             }
-            let row = match serde_json::from_slice::<Json>(&line.bytes) {
-                Ok(Json::Object(members)) => Ok(fields(members)),
-                Ok(_) => Err("it is not a JSON object".to_owned()),
-                Err(_) if std::str::from_utf8(&line.bytes).is_err() => Err("it is not UTF-8".to_owned()),
-                Err(error) => Err(format!("it is not JSON from column {} on", error.column())),
-            };
+            let row = json_row(&line.bytes).map_err(|why| why.detail);
             return Some(Numbered {
                 line: line.number,
                 row: row.map_err(|reason| BadRow::new(reason, &line.bytes)),
             });
         }
-    }
-}
-
-fn fields(members: Map<String, Json>) -> Vec<(Arc<str>, Value)> {
-    members.into_iter().map(|(name, json)| (Arc::from(name), value(json))).collect()
-}
-
-fn value(json: Json) -> Value {
-    match json {
-        Json::Null => Value::Absent,
-        Json::Bool(said) => Value::Bool(said),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Value::Int(whole),
-            (None, Some(number)) => Value::Float(number),
-            (None, None) => Value::text(number.to_string()),
-        },
-        Json::String(text) => Value::text(text),
-        Json::Array(values) => Value::List(values.into_iter().map(value).collect()),
-        Json::Object(members) => Value::Record(fields(members)),
     }
 }

@@ -23,6 +23,7 @@ mod rejects;
 mod report;
 mod rows;
 mod sorter;
+mod trial;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,7 @@ use packed::Packed;
 use rejects::Rejects;
 pub(crate) use report::{EventCount, JoinCount, Summary};
 use rows::{BadRow, Rows};
+pub(crate) use trial::{Tried, try_rows};
 
 /// What to bring in, and how.
 #[derive(Args, Clone, Debug)]
@@ -237,7 +239,7 @@ impl<'a> Ingest<'a> {
             match numbered.row {
                 Ok(row) => match self.records(&row) {
                     Ok(records) => records.into_iter().try_for_each(|record| self.write(record, outlet))?,
-                    Err(reason) => self.rejects.row(path, numbered.line, &reason, row)?,
+                    Err(reason) => self.rejects.row(path, numbered.line, &reason, &row)?,
                 },
                 Err(bad) => {
                     if bad.cut_off {
@@ -259,7 +261,7 @@ impl<'a> Ingest<'a> {
             }
             rows
         };
-        let events = self.mapping.events(row.clone(), &lookup).map_err(|why| why.to_string())?;
+        let events = self.mapping.events(&row.clone().into(), &lookup).map_err(|why| why.to_string())?;
         events.into_iter().map(|event| self.record(event)).collect()
     }
 

@@ -5,16 +5,19 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use hinge_domain::{Row, Value};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::rows::BadRow;
 
 /// The rejects of one run. The file is made with the first of them, over that of an earlier run.
 #[derive(Debug)]
 pub(super) struct Rejects {
+    kept: bool,
     path: PathBuf,
     file: Option<BufWriter<File>>,
     count: u64,
@@ -30,26 +33,49 @@ struct Reject<'a> {
     code: &'a str,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    row: Option<Value>,
+    row: Option<AsWritten<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 
+/// A row as it can be brought in again: numbers are numbers, with the digits that they came with.
+enum AsWritten<'a> {
+    Row(&'a [(Arc<str>, Value)]),
+    Value(&'a Value),
+}
+
+impl Serialize for AsWritten<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(Value::Record(row)) => Self::Row(row).serialize(serializer),
+            Self::Row(row) => {
+                let given = row.iter().filter(|(_, value)| !value.is_absent());
+                serializer.collect_map(given.map(|(name, value)| (name, Self::Value(value))))
+            }
+            Self::Value(Value::List(values)) => serializer.collect_seq(values.iter().map(Self::Value)),
+            Self::Value(Value::Decimal(number)) => {
+                let digits = RawValue::from_string(number.to_string());
+                digits.map_err(serde::ser::Error::custom)?.serialize(serializer)
+            }
+            Self::Value(value) => value.serialize(serializer),
+        }
+    }
+}
+
 impl Rejects {
+    /// Rejects that are counted and not kept.
+    pub(super) fn nowhere() -> Self {
+        Self { kept: false, ..Self::new(PathBuf::new()) }
+    }
+
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, count: 0, first: None }
+        Self { kept: true, path, file: None, count: 0, first: None }
     }
 
     /// A row that was read but says nothing that could be an event.
-    pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: Row) -> Result<()> {
-        self.add(&Reject {
-            file: &file.to_string_lossy(),
-            line,
-            code: "row-unmapped",
-            reason,
-            row: Some(Value::Record(row)),
-            text: None,
-        })
+    pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: &Row) -> Result<()> {
+        let row = Some(AsWritten::Row(row));
+        self.add(&Reject { file: &file.to_string_lossy(), line, code: "row-unmapped", reason, row, text: None })
     }
 
     /// Text that is no row.
@@ -85,6 +111,9 @@ impl Rejects {
     fn add(&mut self, reject: &Reject<'_>) -> Result<()> {
         self.count += 1;
         self.first.get_or_insert_with(|| format!("{}:{}", reject.file, reject.line));
+        if !self.kept {
+            return Ok(());
+        }
         let failed = || {
             format!(
                 "cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere",
@@ -108,4 +137,16 @@ fn create(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_kept_as_it_was_written() {
+        let written = r#"{"a":{"b":[1234567890123456.78,1.50,"1.5",true]},"c":7}"#;
+        let row = hinge_schema::json_row(written.as_bytes()).unwrap();
+        assert_eq!(serde_json::to_string(&AsWritten::Row(&row)).unwrap(), written);
+    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use hinge_domain::Policy;
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use crate::cli::{Format, LogArgs};
@@ -94,9 +94,11 @@ enum From {
 /// What is decided again.
 struct Question {
     topics: Vec<String>,
+    /// Whether these are all topics that a router reads.
+    whole: bool,
     from: From,
     until: Option<Timestamp>,
-    policy: Option<Arc<Policy>>,
+    policy: Option<(Arc<Policy>, Sources)>,
     examples: usize,
 }
 
@@ -109,17 +111,21 @@ pub(crate) fn replay(
 ) -> Result<ExitCode> {
     opening::apply_log_args(&mut settings, &args.log);
     let catalogue = confluent::catalogue(&settings)?;
+    let policy = policy(args.policy.as_ref(), &catalogue)?;
+    let opened = opening::open_log(&settings, IfMissing::Refuse)?;
+    let all = all_topics(policy.as_ref(), &settings, &opened, &catalogue)?;
+    let topics = topics(&args.topic, &all)?;
     let question = Question {
-        topics: topics(&args.topic, &settings)?,
+        whole: topics == all,
+        topics,
         from: match args.start_at.as_str() {
             "earliest" => From::Oldest,
             time => From::RecordedAt(instant(time)?),
         },
         until: args.until.as_deref().map(instant).transpose()?,
-        policy: policy(args.policy.as_ref(), &catalogue)?,
+        policy,
         examples: args.examples,
     };
-    let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let report = compare(&question, &settings, &opened, &catalogue)?;
     if format == Format::Json {
         writeln!(out, "{}", report.json())?;
@@ -152,23 +158,25 @@ pub(crate) fn plan(
         opening::apply_log_args(&mut settings, &log_named(against));
     }
     let catalogue = confluent::catalogue(&settings)?;
+    let policy = policy(Some(&args.policy), &catalogue)?;
+    let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let question = Question {
-        topics: settings.input_topics(),
+        topics: all_topics(policy.as_ref(), &settings, &opened, &catalogue)?,
+        whole: true,
         from: args
             .last
             .as_deref()
             .map_or(Ok(From::Oldest), |last| duration(last).map(From::BackFromNewest))?,
         until: None,
-        policy: policy(Some(&args.policy), &catalogue)?,
+        policy,
         examples: args.examples,
     };
-    let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let report = compare(&question, &settings, &opened, &catalogue)?;
     if format == Format::Json {
         writeln!(out, "{}", report.json())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let version = question.policy.as_ref().map_or("", |policy| policy.version.as_ref());
+    let version = question.policy.as_ref().map_or("", |(policy, _)| policy.version.as_ref());
     writeln!(out, "Under the policy {version}, on what is recorded:")?;
     report.write_extent(out)?;
     report.write_table(["more", "less", "otherwise"], out)?;
@@ -213,10 +221,10 @@ fn compare(
     };
     recorded.narrow(within);
     let (under, equality) = match &question.policy {
-        Some(policy) => (Under::One(Arc::clone(policy)), Equality::ButVersion),
+        Some((policy, sources)) => (Under::One(Arc::clone(policy), sources.clone()), Equality::ButVersion),
         None => (Under::ThatDecided(Stored::read(reader.as_mut())?), Equality::Whole),
     };
-    let whole = question.topics == settings.input_topics();
+    let whole = question.whole;
     recorded.find_notifications(log, equality, whole.then_some(&within))?;
     let mut rehearse = Rehearse {
         settings,
@@ -226,7 +234,7 @@ fn compare(
         within: &within,
         recorded,
         report: Report::new(question.examples),
-        deciders: BTreeMap::new(),
+        versions: BTreeMap::new(),
         examples: None,
     };
     for (place, oldest) in &oldest {
@@ -236,13 +244,34 @@ fn compare(
     Ok(rehearse.report)
 }
 
-fn topics(asked: &[String], settings: &Settings) -> Result<Vec<String>> {
-    let inputs = settings.input_topics();
+/// The topics that a router reads: the inputs, and those of other systems that the policy's sources read, or those of
+/// the version that ran last; as far as they are there.
+fn all_topics(
+    policy: Option<&(Arc<Policy>, Sources)>,
+    settings: &Settings,
+    opened: &Opened,
+    catalogue: &Catalogue,
+) -> Result<Vec<String>> {
+    let ran_last = Stored::read(opened.log.reader()?.as_mut())?.sources(catalogue);
+    let present = opened.log.topics()?.list()?;
+    let mut topics = settings.input_topics();
+    for sources in policy.map(|(_, sources)| sources).into_iter().chain([&ran_last]) {
+        for topic in sources.topics() {
+            let is_new = !topics.iter().any(|known| **known == **topic);
+            if is_new && present.iter().any(|known| *known.name == **topic) {
+                topics.push(topic.to_string());
+            }
+        }
+    }
+    Ok(topics)
+}
+
+fn topics(asked: &[String], inputs: &[String]) -> Result<Vec<String>> {
     if asked.is_empty() {
-        return Ok(inputs);
+        return Ok(inputs.to_vec());
     }
     match asked.iter().find(|topic| !inputs.contains(topic)) {
-        None => Ok(inputs.into_iter().filter(|topic| asked.contains(topic)).collect()),
+        None => Ok(inputs.iter().filter(|topic| asked.contains(topic)).cloned().collect()),
         Some(topic) => {
             let message = format!("`{topic}` is no input topic; they are {}", inputs.join(", "));
             Err(Coded::new("settings-invalid", 78, message).into())
@@ -250,9 +279,9 @@ fn topics(asked: &[String], settings: &Settings) -> Result<Vec<String>> {
     }
 }
 
-fn policy(dir: Option<&PathBuf>, catalogue: &Catalogue) -> Result<Option<Arc<Policy>>> {
+fn policy(dir: Option<&PathBuf>, catalogue: &Catalogue) -> Result<Option<(Arc<Policy>, Sources)>> {
     let loaded = dir.map(|dir| opening::load_policy(dir, catalogue)).transpose()?;
-    Ok(loaded.map(|loaded| Arc::new(loaded.policy)))
+    Ok(loaded.map(|loaded| (Arc::new(loaded.policy), loaded.sources)))
 }
 
 fn instant(text: &str) -> Result<Timestamp> {

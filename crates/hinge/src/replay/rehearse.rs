@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use hinge_domain::{Identity, Meeting, Policy};
 use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, Rehearsal};
-use hinge_schema::{Catalogue, Code, NotificationRecord, decode_notification};
+use hinge_schema::{Catalogue, Code, NotificationRecord, Sources, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 
@@ -22,9 +22,12 @@ use crate::versions::Stored;
 pub(super) enum Under {
     /// Each event under the version that decided it.
     ThatDecided(Stored),
-    /// All of them under this one.
-    One(Arc<Policy>),
+    /// All of them under this one, records of other systems by its sources.
+    One(Arc<Policy>, Sources),
 }
+
+/// What decides under one version, and reads the records of other systems by its sources.
+pub(super) type Version = (Decider, Sources);
 
 /// Everything that deciding again needs.
 pub(super) struct Rehearse<'a> {
@@ -36,7 +39,7 @@ pub(super) struct Rehearse<'a> {
     pub(super) within: &'a dyn Fn(Timestamp) -> bool,
     pub(super) recorded: Recorded,
     pub(super) report: Report,
-    pub(super) deciders: BTreeMap<Name, Decider>,
+    pub(super) versions: BTreeMap<Name, Version>,
     /// Reads the notifications that examples need.
     pub(super) examples: Option<Box<dyn Reader>>,
 }
@@ -49,6 +52,10 @@ struct Partition {
     reached: usize,
     /// The version that decided last.
     version: Option<Name>,
+    /// Whether its records are another system's, which each version may read in its own way.
+    is_foreign: bool,
+    /// The version by whose sources they are read now.
+    read_by: Option<Name>,
 }
 
 impl Partition {
@@ -90,12 +97,14 @@ impl Rehearse<'_> {
         place: &TopicPartition,
         oldest: Offset,
     ) -> Result<()> {
-        let window = self.settings.windows().get(place.topic.as_ref()).copied().unwrap_or_default();
+        let window = self.settings.window();
         let mut partition = Partition {
             rehearsal: Rehearsal::new(self.catalogue.clone(), Clock::Wall, window),
             ended: self.recorded.ended.remove(place).unwrap_or_default(),
             reached: 0,
             version: None,
+            is_foreign: !self.settings.input_topics().iter().any(|input| **input == *place.topic),
+            read_by: None,
         };
         read_partition(reader, (place, oldest), &mut |record| {
             self.record(&mut partition, record)?;
@@ -107,11 +116,22 @@ impl Rehearse<'_> {
     fn record(&mut self, partition: &mut Partition, record: &Record) -> Result<()> {
         let then = partition.at(record.offset);
         let then: Vec<Ended> = partition.ended[then].to_vec();
+        if partition.is_foreign
+            && let Some(version) = partition.nearest_version()
+            && partition.read_by != Some(version)
+        {
+            let (_, sources) = self.version(version)?;
+            partition.rehearsal.with_sources(sources.clone());
+            partition.read_by = Some(version);
+        }
         match partition.rehearsal.read(record) {
-            Ok(reading) => self.event(partition, record, &reading, &then),
+            Ok(readings) if readings.is_empty() => {
+                self.said_nothing(record, &then);
+                Ok(())
+            }
+            Ok(readings) => self.events(partition, record, &readings, &then),
             Err(rejection) => {
-                let logged = record.timestamp.millis().and_then(|at| Timestamp::from_millisecond(at).ok());
-                if !logged.is_none_or(self.within) {
+                if !logged(record).is_none_or(self.within) {
                     return Ok(());
                 }
                 self.report.records += 1;
@@ -129,24 +149,46 @@ impl Rehearse<'_> {
         }
     }
 
-    fn event(
+    /// A record of another system that says no event now.
+    fn said_nothing(&mut self, record: &Record, then: &[Ended]) {
+        if logged(record).is_none_or(self.within) {
+            self.report.records += 1;
+            for ended in then {
+                self.ended(Some(*ended), Outcome::Filtered(Filtered::Nothing).reason());
+            }
+        }
+    }
+
+    fn events(
         &mut self,
         partition: &mut Partition,
         record: &Record,
-        reading: &Reading,
+        readings: &[Reading],
         then: &[Ended],
     ) -> Result<()> {
-        let meeting = partition.rehearsal.meet(reading, record);
-        let identity = Identity::of(&reading.event().source, &reading.event().id);
+        let meetings = partition.rehearsal.meet(readings, record);
         let rejected = then.iter().find(|ended| ended.identity.is_none()).copied();
         // What was rejected was never met, whatever this release makes of it; a conflict is not remembered anyway.
-        if rejected.is_some() && !matches!(meeting, Meeting::Conflict { .. }) {
+        if rejected.is_some() {
             partition.rehearsal.forget_last();
         }
-        if !(self.within)(reading.recorded()) {
-            return Ok(());
+        let within = readings.iter().zip(meetings).filter(|(reading, _)| (self.within)(reading.recorded()));
+        let within: Vec<(&Reading, Meeting)> = within.collect();
+        self.report.records += u64::from(!within.is_empty());
+        for (reading, meeting) in within {
+            self.event(partition, (record, reading, meeting), (then, rejected))?;
         }
-        self.report.records += 1;
+        Ok(())
+    }
+
+    /// One event of a record: how it is met now, and how its record's events ended then.
+    fn event(
+        &mut self,
+        partition: &Partition,
+        (record, reading, meeting): (&Record, &Reading, Meeting),
+        (then, rejected): (&[Ended], Option<Ended>),
+    ) -> Result<()> {
+        let identity = Identity::of(&reading.event().source, &reading.event().id);
         self.report.newest = self.report.newest.max(Some(reading.recorded()));
         let now = match meeting {
             Meeting::New => None,
@@ -193,14 +235,7 @@ impl Rehearse<'_> {
     }
 
     fn decide(&mut self, version: Name, case: &Case<'_>) -> Result<()> {
-        let decider = match (self.deciders.entry(version), &self.under) {
-            (Entry::Occupied(known), _) => known.into_mut(),
-            (Entry::Vacant(new), Under::One(policy)) => new.insert(Decider::new(Arc::clone(policy))),
-            (Entry::Vacant(new), Under::ThatDecided(stored)) => {
-                let policy = stored.load(self.recorded.names.name(version), &self.catalogue)?;
-                new.insert(Decider::new(Arc::new(policy)))
-            }
-        };
+        let (decider, _) = self.version(version)?;
         let rehearsed = decider.decide(case.record, case.reading);
         self.ended(case.then, &ending(rehearsed.outcome));
         for (_, value) in &rehearsed.notifications {
@@ -210,6 +245,19 @@ impl Rehearse<'_> {
             }
         }
         Ok(())
+    }
+
+    fn version(&mut self, version: Name) -> Result<&mut Version> {
+        Ok(match (self.versions.entry(version), &self.under) {
+            (Entry::Occupied(known), _) => known.into_mut(),
+            (Entry::Vacant(new), Under::One(policy, sources)) => {
+                new.insert((Decider::new(Arc::clone(policy)), sources.clone()))
+            }
+            (Entry::Vacant(new), Under::ThatDecided(stored)) => {
+                let loaded = stored.load(self.recorded.names.name(version), &self.catalogue)?;
+                new.insert((Decider::new(Arc::new(loaded.policy)), loaded.sources))
+            }
+        })
     }
 
     /// A notification that deciding again gives: is it there?
@@ -255,7 +303,7 @@ impl Rehearse<'_> {
     fn equality(&self) -> Equality {
         match self.under {
             Under::ThatDecided(_) => Equality::Whole,
-            Under::One(_) => Equality::ButVersion,
+            Under::One(..) => Equality::ButVersion,
         }
     }
 
@@ -310,6 +358,11 @@ impl Rehearse<'_> {
             *self.report.endings.entry((then.to_owned(), now.to_owned())).or_default() += 1;
         }
     }
+}
+
+/// When the log took a record.
+fn logged(record: &Record) -> Option<Timestamp> {
+    record.timestamp.millis().and_then(|at| Timestamp::from_millisecond(at).ok())
 }
 
 fn rules(notification: &NotificationRecord) -> Vec<String> {

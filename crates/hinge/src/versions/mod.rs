@@ -9,9 +9,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
-use hinge_domain::Policy;
 use hinge_policy::{Loaded, PolicyFile, load_files};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Committed, Outgoing, Positions, Reader, Session, TopicSpec};
 
 use crate::exit::Coded;
@@ -131,7 +130,7 @@ impl Stored {
     ///
     /// # Errors
     /// `policy-version-missing` and `policy-version-unreadable`.
-    pub(crate) fn load(&self, version: &str, catalogue: &Catalogue) -> Result<Policy> {
+    pub(crate) fn load(&self, version: &str, catalogue: &Catalogue) -> Result<Loaded> {
         let (manifest, files) = self.files(version).map_err(|fault| told(version, &fault))?;
         let unreadable = |why: String| {
             let message = format!(
@@ -149,7 +148,13 @@ impl Stored {
         if *loaded.policy.version != *version {
             return Err(unreadable(format!("its files make the version `{}`", loaded.policy.version)).into());
         }
-        Ok(loaded.policy)
+        Ok(loaded)
+    }
+
+    /// The sources of the version that ran last; none where it cannot be read.
+    pub(crate) fn sources(&self, catalogue: &Catalogue) -> Sources {
+        let loaded = self.current().and_then(|version| self.load(&version, catalogue).ok());
+        loaded.map(|loaded| loaded.sources).unwrap_or_default()
     }
 
     fn files(&self, version: &str) -> Result<(Manifest, Vec<PolicyFile>), Fault> {

@@ -28,8 +28,8 @@ fn a_stored_version_loads_as_the_policy_that_it_was() {
     let version = Version::of(&loaded);
     let stored = stored(&version, 1);
     let again = stored.load(&version.id, &Catalogue::builtin()).unwrap();
-    assert_eq!(again.version, loaded.policy.version);
-    assert_eq!(again.rules.len(), loaded.policy.rules.len());
+    assert_eq!(again.policy.version, loaded.policy.version);
+    assert_eq!(again.policy.rules.len(), loaded.policy.rules.len());
 }
 
 #[test]

@@ -131,18 +131,17 @@ fn at_place(trail: &mut Trail<'_>, place: &Place) -> Result<Found> {
     if !letters.is_empty() {
         return Ok(Found { decisions: Vec::new(), letters });
     }
-    let Some(reading) = trail.event_at(place)? else { return Ok(Found::default()) };
-    let (source, id) = (reading.event().source.clone(), reading.event().id.clone());
-    let decisions = trail.decisions(&id, |it| {
-        let (partition, offset) = it.place();
-        it.event("source") == source.as_str()
-            && it.event("id") == id.as_str()
-            && partition == place.0
-            && offset <= place.1
-    })?;
-    // Of an event that was decided more than once, what the record tells again is the last before it.
-    let last = decisions.into_iter().max_by_key(|it| it.place().1);
-    Ok(Found { decisions: last.into_iter().collect(), letters: Vec::new() })
+    let mut found = Found::default();
+    for reading in trail.events_at(place)? {
+        let (source, id) = (reading.event().source.as_str(), reading.event().id.as_str());
+        let decisions = trail.decisions(id, |it| {
+            let (partition, offset) = it.place();
+            it.event("source") == source && it.event("id") == id && partition == place.0 && offset <= place.1
+        })?;
+        // Of an event that was decided more than once, what the record tells again is the last before it.
+        found.decisions.extend(decisions.into_iter().max_by_key(|it| it.place().1));
+    }
+    Ok(found)
 }
 
 /// One event, in full.
@@ -209,7 +208,7 @@ fn listed(found: &Found, asked: &str, format: Format, out: &mut dyn Write) -> Re
 fn undecided(trail: &mut Trail<'_>, asked: Asked<'_>, format: Format, out: &mut dyn Write) -> Result<()> {
     let name = asked.name;
     let at_place = match parse_place(name) {
-        Some(place) => trail.event_at(&place)?.map(|reading| (place, reading)),
+        Some(place) => trail.events_at(&place)?.into_iter().next().map(|reading| (place, reading)),
         None => None,
     };
     let is_asked = |reading: &Reading| {

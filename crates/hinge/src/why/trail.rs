@@ -6,13 +6,14 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use hinge_router::{Clock, DEAD_LETTERS, DECISIONS, Reading, Rehearsal};
-use hinge_schema::Catalogue;
+use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
 
 use crate::confluent;
 use crate::settings::Settings;
 use crate::tail::{read_all, read_one, read_partition};
+use crate::versions::Stored;
 
 /// Where a record lies.
 pub(super) type Place = (TopicPartition, Offset);
@@ -89,7 +90,8 @@ impl Letter {
             detail: header("hinge-error-detail").unwrap_or_default(),
             place: place(),
             source: said("source"),
-            id: said("id"),
+            // A record of another system does not say which event it was about to become.
+            id: header("hinge-error-event-id").unwrap_or_else(|| said("id")),
             subject: said("subject"),
             correlation_id: said("correlationid"),
         }
@@ -101,16 +103,19 @@ pub(super) struct Trail<'a> {
     pub(super) reader: Box<dyn Reader>,
     pub(super) settings: &'a Settings,
     pub(super) catalogue: Catalogue,
+    /// Reads the records of other systems; those of the version that ran last, until a decision names another.
+    pub(super) sources: Sources,
 }
 
 impl<'a> Trail<'a> {
     /// A trail through this log, with the catalogue that a router of these settings reads it by.
     pub(super) fn of(log: &dyn Log, settings: &'a Settings) -> Result<Self> {
-        Ok(Self { reader: log.reader()?, settings, catalogue: confluent::catalogue(settings)? })
+        let catalogue = confluent::catalogue(settings)?;
+        let mut reader = log.reader()?;
+        let sources = Stored::read(reader.as_mut())?.sources(&catalogue);
+        Ok(Self { reader, settings, catalogue, sources })
     }
-}
 
-impl Trail<'_> {
     /// The decisions that `wanted` picks among those that mention `needle` anywhere, in the order of deciding.
     pub(super) fn decisions(
         &mut self,
@@ -142,21 +147,31 @@ impl Trail<'_> {
         Ok(found)
     }
 
-    /// The record at a place, read; `None` where it is gone, or cannot be read.
-    pub(super) fn event_at(&mut self, (place, offset): &Place) -> Result<Option<Reading>> {
-        if !self.settings.input_topics().contains(&place.topic.to_string()) {
-            return Ok(None);
+    /// The events of the record at a place; none where it is gone, or cannot be read.
+    pub(super) fn events_at(&mut self, (place, offset): &Place) -> Result<Vec<Reading>> {
+        if !self.is_read(&place.topic) {
+            return Ok(Vec::new());
         }
         let record = read_one(self.reader.as_mut(), place, *offset)?;
-        let rehearsal = self.rehearsal(&place.topic);
-        Ok(record.and_then(|record| rehearsal.read(&record).ok()))
+        let rehearsal = self.rehearsal();
+        Ok(record.and_then(|record| rehearsal.read(&record).ok()).unwrap_or_default())
+    }
+
+    /// The event of a decision, read from its record again.
+    pub(super) fn event_of(&mut self, decision: &Decision) -> Result<Option<Reading>> {
+        let (source, id) = (decision.event("source"), decision.event("id"));
+        let mut readings = self.events_at(&decision.place())?;
+        let position = readings.iter().position(|it| it.event().source == source && it.event().id == id);
+        // What the record says now may be another event than then; whoever asked is told that, and not an error.
+        let position = position.or((readings.len() == 1).then_some(0));
+        Ok(position.map(|position| readings.swap_remove(position)))
     }
 
     /// The places after a decision's record in its partition that tell the same event again, as far as the window
     /// reaches; up to the next of the places in `decided`, where it was an event once more.
     pub(super) fn repetitions(&mut self, decision: &Decision, decided: &[Place]) -> Result<Vec<Place>> {
         let (place, mut last) = decision.place();
-        if !self.settings.input_topics().contains(&place.topic.to_string()) {
+        if !self.is_read(&place.topic) {
             return Ok(Vec::new());
         }
         let mut rejected = HashSet::new();
@@ -166,16 +181,18 @@ impl Trail<'_> {
             Ok(true)
         })?;
         let (source, id) = (decision.event("source"), decision.event("id"));
-        let window = self.settings.windows().get(place.topic.as_ref()).copied().unwrap_or_default();
-        let rehearsal = self.rehearsal(&place.topic);
+        let window = self.settings.window();
+        let rehearsal = self.rehearsal();
         let mut again = Vec::new();
         read_partition(self.reader.as_mut(), (&place, last.next()), &mut |record| {
             let here = (place.clone(), record.offset);
             if record.offset.0 - last.0 > window.offsets || decided.contains(&here) {
                 return Ok(false);
             }
-            if let Ok(reading) = rehearsal.read(record)
-                && (reading.event().source.as_str(), reading.event().id.as_str()) == (source, id)
+            let is_it = |reading: &Reading| {
+                (reading.event().source.as_str(), reading.event().id.as_str()) == (source, id)
+            };
+            if rehearsal.read(record).is_ok_and(|readings| readings.iter().any(is_it))
                 && !rejected.contains(&record.offset)
             {
                 last = record.offset;
@@ -189,10 +206,12 @@ impl Trail<'_> {
     /// The first input record that `wanted` picks by its event.
     pub(super) fn waiting(&mut self, wanted: impl Fn(&Reading) -> bool) -> Result<Option<(Place, Reading)>> {
         let mut found = None;
-        for topic in self.settings.input_topics() {
-            let rehearsal = self.rehearsal(&topic);
+        let mut topics = self.settings.input_topics();
+        topics.extend(self.sources.topics().into_iter().map(ToString::to_string));
+        for topic in topics {
+            let rehearsal = self.rehearsal();
             read_all(self.reader.as_mut(), &topic, &mut |record| {
-                let reading = rehearsal.read(record).ok().filter(&wanted);
+                let reading = rehearsal.read(record).unwrap_or_default().into_iter().find(&wanted);
                 found = reading.map(|reading| ((record.place.clone(), record.offset), reading));
                 Ok(found.is_none())
             })?;
@@ -203,9 +222,14 @@ impl Trail<'_> {
         Ok(found)
     }
 
-    fn rehearsal(&self, topic: &str) -> Rehearsal {
-        let window = self.settings.windows().get(topic).copied().unwrap_or_default();
-        Rehearsal::new(self.catalogue.clone(), Clock::Wall, window)
+    fn is_read(&self, topic: &str) -> bool {
+        self.sources.of(topic).is_some() || self.settings.input_topics().iter().any(|input| input == topic)
+    }
+
+    fn rehearsal(&self) -> Rehearsal {
+        let mut rehearsal = Rehearsal::new(self.catalogue.clone(), Clock::Wall, self.settings.window());
+        rehearsal.with_sources(self.sources.clone());
+        rehearsal
     }
 }
 

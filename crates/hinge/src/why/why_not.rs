@@ -6,6 +6,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use hinge_domain::{Policy, Verdict, decide, explain};
+use hinge_policy::Loaded;
 use hinge_router::Reading;
 use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
@@ -62,11 +63,12 @@ pub(crate) fn why_not(
         return answer.ignored(format, out);
     }
     let stored = Stored::read(trail.reader.as_mut())?;
-    let policy = stored.load(decision.text("policy_version"), &trail.catalogue)?;
+    let Loaded { policy, sources, .. } = stored.load(decision.text("policy_version"), &trail.catalogue)?;
+    trail.sources = sources;
     if !policy.departments.iter().any(|known| *known.name == *args.department) {
         return answer.no_department(&policy, &stored, &trail.catalogue, (format, out));
     }
-    match trail.event_at(&decision.place())? {
+    match trail.event_of(decision)? {
         Some(reading) => answer.proven(&policy, &reading, format, out),
         None => answer.unproven(format, out),
     }
@@ -150,7 +152,8 @@ impl Answered<'_> {
     ) -> Result<()> {
         let knows = |policy: &Policy| policy.departments.iter().any(|known| *known.name == *self.department);
         let current = stored.current().filter(|current| **current != *policy.version);
-        let current = current.and_then(|current| stored.load(&current, catalogue).ok()).filter(knows);
+        let current = current.and_then(|current| stored.load(&current, catalogue).ok());
+        let current = current.map(|loaded| loaded.policy).filter(knows);
         let Some(current) = current else {
             let names: Vec<&str> = policy.departments.iter().map(|known| known.name.as_ref()).collect();
             let message = format!(

@@ -187,3 +187,11 @@ fn the_files_of_a_policy_make_the_same_policy_again() {
     assert_eq!(again.policy.version, loaded.policy.version);
     assert_eq!(again.files, loaded.files);
 }
+
+#[test]
+fn a_file_that_nests_without_end_is_refused_like_any_other() {
+    for open in ["[", "{a: ", "- "] {
+        let problems = load_with(ROUTES, |_| open.repeat(100_000)).map(|_| ()).unwrap_err();
+        assert!(problems.0.iter().any(|problem| problem.code == "yaml-invalid"), "{open}: {problems}");
+    }
+}

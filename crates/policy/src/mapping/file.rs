@@ -7,16 +7,21 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-/// The whole file.
+/// The whole file: of a mapping for files, or of a source for topics.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MappingFile {
+pub(crate) struct MappingFile {
     pub(super) source: Spanned<String>,
     pub(super) zone: Spanned<String>,
-    pub(super) rows: Option<Spanned<String>>,
-    pub(super) delimiter: Option<Spanned<String>>,
+    pub(crate) rows: Option<Spanned<String>>,
+    pub(crate) delimiter: Option<Spanned<String>>,
     #[serde(default)]
-    pub(super) join: Entries<JoinEntry>,
+    pub(crate) join: Entries<JoinEntry>,
+    pub(crate) topics: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(crate) format: Option<Spanned<String>>,
+    pub(crate) avro: Option<Spanned<AvroEntry>>,
+    pub(crate) ignored: Option<Spanned<Vec<String>>>,
+    pub(super) when: Option<Spanned<String>>,
     pub(super) subject: Option<Spanned<String>>,
     pub(super) correlationid: Option<Spanned<String>>,
     #[serde(default)]
@@ -24,10 +29,28 @@ pub(super) struct MappingFile {
     pub(super) events: Spanned<Vec<EventEntry>>,
 }
 
+/// What stands under `avro:`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AvroEntry {
+    pub(crate) framing: Spanned<String>,
+    pub(crate) schemas: Vec<Spanned<SchemaSource>>,
+}
+
+/// One of `schemas:`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemaSource {
+    pub(crate) file: Option<Spanned<String>>,
+    pub(crate) schema: Option<Spanned<String>>,
+    pub(crate) id: Option<u32>,
+    pub(crate) guid: Option<Spanned<String>>,
+}
+
 /// What stands under a name in `join:`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct JoinEntry {
+pub(crate) struct JoinEntry {
     pub(super) file: Option<Spanned<String>>,
     pub(super) key: Spanned<String>,
     pub(super) is: Option<Spanned<String>>,
@@ -51,7 +74,7 @@ pub(super) struct EventEntry {
 }
 
 /// The entries of a YAML mapping in the order of the file, each with the place of its name.
-pub(super) struct Entries<T>(pub(super) Vec<(Spanned<String>, T)>);
+pub(crate) struct Entries<T>(pub(crate) Vec<(Spanned<String>, T)>);
 
 impl<T> Default for Entries<T> {
     fn default() -> Self {

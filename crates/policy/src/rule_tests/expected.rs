@@ -42,7 +42,6 @@ impl Expected<'_, '_> {
         for department in not_told_to.iter().filter(|it| names.contains(&it.value.as_str())) {
             self.fail(department, &format!("`{}` not to be told", department.value), &all);
         }
-        self.people();
         let of_rule = |it: &&Notification| {
             rule.to.iter().any(|position| policy.departments[*position].name == it.department)
         };
@@ -51,6 +50,7 @@ impl Expected<'_, '_> {
         } else {
             told.iter().filter(|it| told_to.iter().any(|name| *name.value == *it.department)).collect()
         };
+        self.people(&meant);
         self.notifications(&meant);
         if let Some(history) = expect.flag_at("history").filter(|history| history.value != decision.history) {
             let of = |history| if history { "history" } else { "no history" };
@@ -80,10 +80,20 @@ impl Expected<'_, '_> {
         false
     }
 
-    /// The people whom the notification names. No rule has an audience yet, so nobody is named.
-    fn people(&mut self) {
-        if let Some(first) = self.expect.value.texts_at("people").first() {
-            self.fail(first, &format!("`{}` to be named", first.value), "nobody: the rule has no audience");
+    /// The people whom the notifications are for: these and nobody else.
+    fn people(&mut self, meant: &[&Notification]) {
+        let Some(people) = self.expect.value.get("people") else { return };
+        let expected = self.expect.value.texts_at("people");
+        let mut chosen: Vec<&str> = Vec::new();
+        for audience in meant.iter().filter_map(|it| it.audience.as_deref()) {
+            chosen.extend(audience.people().map(|id| &**id));
+        }
+        let all = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(", ") };
+        for person in expected.iter().filter(|person| !chosen.contains(&person.value.as_str())) {
+            self.fail(person, &format!("`{}` to be chosen", person.value), &format!("{all} is chosen"));
+        }
+        for id in chosen.iter().filter(|id| !expected.iter().any(|person| person.value == **id)) {
+            self.fail(people, &format!("`{id}` not to be chosen"), &format!("{all} is chosen"));
         }
     }
 

@@ -10,12 +10,12 @@ use serde_json::Value as Json;
 use super::files;
 use crate::avro::Writer;
 use crate::compatibility::incompatibilities;
-use crate::files::{EVENT_SCHEMAS, NOTIFICATION_SCHEMA, SchemaFile};
+use crate::files::{EVENT_SCHEMAS, NOTIFICATION_SCHEMAS, SchemaFile};
 use crate::schema_fields::{MAX_SCHEMA_BYTES, check_limits};
 use crate::{CATALOGUE_VERSION, Catalogue};
 
 fn all() -> impl Iterator<Item = &'static SchemaFile> {
-    EVENT_SCHEMAS.iter().chain([&NOTIFICATION_SCHEMA])
+    EVENT_SCHEMAS.iter().chain(NOTIFICATION_SCHEMAS)
 }
 
 fn pascal_case(event_type: &str) -> String {

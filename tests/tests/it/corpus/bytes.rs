@@ -86,13 +86,14 @@ fn hex(text: &str) -> Vec<u8> {
 
 /// Avro 1.12, "Binary encoding": zig-zag, then seven bits a byte, the lowest first.
 fn long(number: i64) -> Vec<u8> {
+    let seven = |rest: u64| (rest & 0x7F).to_le_bytes()[0];
     let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
     let mut bytes = Vec::new();
     while rest > 0x7F {
-        bytes.push((rest & 0x7F) as u8 | 0x80);
+        bytes.push(seven(rest) | 0x80);
         rest >>= 7;
     }
-    bytes.push(rest as u8);
+    bytes.push(seven(rest));
     bytes
 }
 

@@ -148,7 +148,7 @@ fn events(case: &MappingCase, catalogue: &Catalogue) -> Result<Vec<Json>, Vec<Re
         problems.iter().map(|problem| (problem.code.to_owned(), problem.to_string())).collect()
     };
     let mapping = parse_mapping(Path::new("mapping.yaml"), &case.text, catalogue).map_err(told)?;
-    let mapped = mapping.events(case.row.clone(), &|_, _| &[]);
+    let mapped = mapping.events(&case.row.clone().into(), &|_, _| &[]);
     let mapped = mapped.map_err(|why| vec![("mapping-failed".to_owned(), why.to_string())])?;
     let read_back = |event: hinge_domain::Event| {
         let encoded = catalogue.encode_event(&event, None, Encoding::JsonBinary)?;

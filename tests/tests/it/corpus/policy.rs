@@ -291,11 +291,11 @@ fn asked(when: &str, event: &Event) -> Said {
     let mut scope = Scope::default();
     let names = Event::ATTRIBUTES.iter().map(|name| (*name).into());
     let facts = event.facts.given().map(|(name, _)| name.clone());
-    let named = names.chain(facts).filter_map(|name: std::sync::Arc<str>| {
+    let values = names.chain(facts).filter_map(|name: std::sync::Arc<str>| {
         let value: Option<Value> = event.attribute(&name);
         value.map(|value| (name, value))
     });
-    scope.set_record("event", named);
+    scope.set_record("event", values);
     match Expression::parse(when).expect("it was loaded").evaluate(&scope) {
         Ok(Value::Bool(true)) => Said::True,
         Ok(Value::Bool(false)) => Said::False,

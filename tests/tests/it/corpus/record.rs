@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hinge_schema::{Catalogue, Code, ForeignSchema, SchemaId};
+use hinge_schema::{Catalogue, ForeignSchema, SchemaId};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use toml::Table;
@@ -231,8 +231,8 @@ fn plain(event_type: &str, format: &str) -> Vec<(String, Option<Vec<u8>>)> {
     all.map(|(name, value)| (name.to_owned(), Some(value.as_bytes().to_vec()))).collect()
 }
 
-fn one(family: &str, file: &File, entry: &Entry, fill: &Named) -> RecordCase {
-    let part = |text: &String| fill.text(text);
+fn one(family: &str, file: &File, entry: &Entry, named: &Named) -> RecordCase {
+    let part = |text: &String| named.text(text);
     let parts = |parts: &[String]| bytes(&parts.iter().map(part).collect::<Vec<_>>(), &file.pieces);
     let event_type = entry.event_type.as_ref().or(file.event_type.as_ref()).map(part);
     let event_type = event_type.unwrap_or_else(|| panic!("{family}/{}: no type", entry.name));
@@ -259,11 +259,11 @@ fn one(family: &str, file: &File, entry: &Entry, fill: &Named) -> RecordCase {
     let plain_headers =
         entry.headers.is_none() && entry.many.is_none() && entry.without.is_empty() && entry.with.is_empty();
     let accepted = Accepted {
-        facts: facts(file, entry, fill, &parts),
+        facts: facts(file, entry, named, &parts),
         attributes: entry.attributes.iter().map(|(name, value)| (part(name), part(value))).collect(),
     };
     RecordCase {
-        name: format!("{family}/{}", fill.name(&entry.name)),
+        name: format!("{family}/{}", named.name(&entry.name)),
         headers,
         value,
         expected: verdict(&part(&entry.verdict), entry.says.iter().map(part).collect(), accepted),
@@ -274,14 +274,14 @@ fn one(family: &str, file: &File, entry: &Entry, fill: &Named) -> RecordCase {
     }
 }
 
-fn facts(file: &File, entry: &Entry, fill: &Named, parts: &dyn Fn(&[String]) -> Vec<u8>) -> Option<Json> {
+fn facts(file: &File, entry: &Entry, named: &Named, parts: &dyn Fn(&[String]) -> Vec<u8>) -> Option<Json> {
     let own = entry.facts.as_ref()?;
     let mut facts = serde_json::Map::new();
     for (name, value) in file.otherwise.iter().filter(|(name, _)| !entry.lacks.contains(name)) {
-        facts.insert(name.clone(), json(value, fill));
+        facts.insert(name.clone(), json(value, named));
     }
     for (name, value) in own {
-        facts.insert(fill.text(name), json(value, fill));
+        facts.insert(named.text(name), json(value, named));
     }
     for (name, described) in &entry.long {
         facts.insert(name.clone(), String::from_utf8(parts(described)).unwrap().into());
@@ -290,15 +290,15 @@ fn facts(file: &File, entry: &Entry, fill: &Named, parts: &dyn Fn(&[String]) -> 
 }
 
 /// A fact as departments would read it; TOML has no null, and facts are never null.
-fn json(value: &toml::Value, fill: &Named) -> Json {
+fn json(value: &toml::Value, named: &Named) -> Json {
     match value {
-        toml::Value::String(text) => fill.text(text).into(),
+        toml::Value::String(text) => named.text(text).into(),
         toml::Value::Integer(number) => (*number).into(),
         toml::Value::Float(number) => (*number).into(),
         toml::Value::Boolean(said) => (*said).into(),
-        toml::Value::Array(items) => items.iter().map(|item| json(item, fill)).collect(),
+        toml::Value::Array(items) => items.iter().map(|item| json(item, named)).collect(),
         toml::Value::Table(members) => {
-            Json::Object(members.iter().map(|(name, value)| (fill.text(name), json(value, fill))).collect())
+            Json::Object(members.iter().map(|(name, value)| (named.text(name), json(value, named))).collect())
         }
         toml::Value::Datetime(_) => panic!("write dates and instants as text"),
     }
@@ -347,9 +347,4 @@ pub(super) fn facts_of(event: &hinge_domain::Event) -> Json {
     let named =
         event.facts.given().map(|(name, value)| (name.to_string(), serde_json::to_value(value).unwrap()));
     Json::Object(named.collect())
-}
-
-/// The codes that a record can be rejected with.
-pub(super) fn codes() -> impl Iterator<Item = &'static str> {
-    Code::ALL.into_iter().map(Code::as_str)
 }

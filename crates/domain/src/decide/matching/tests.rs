@@ -196,6 +196,7 @@ fn policy(conditions: &[(Option<String>, bool)]) -> Policy {
         event_types: vec!["order.placed".into()],
         when: when.as_deref().map(|when| Expression::parse(when).unwrap()),
         to: vec![0],
+        audience: None,
         ask: Ask::Know,
         priority: Priority::Normal,
         requires: Vec::new(),
@@ -211,6 +212,7 @@ fn policy(conditions: &[(Option<String>, bool)]) -> Policy {
         rules: rules.collect(),
         templates: Templates::default(),
         ignored: HashMap::new(),
+        people: Vec::new(),
     })
 }
 

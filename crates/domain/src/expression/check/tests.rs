@@ -432,4 +432,19 @@ proptest! {
             }
         }
     }
+
+    /// Whatever somebody writes, it is parsed or explained, and its places lie within it.
+    #[test]
+    fn no_text_makes_the_checks_fail(source in "[a-e.()\\[\\]{}'\"=&|<>!+*/%?:, 0-9\\\\éün東😀\n\t-]{0,40}") {
+        match Expression::parse(&source) {
+            Ok(expression) => {
+                let never = expression.never_true().map(|never| never.span);
+                let spans = expression.check_condition(&scope()).into_iter().map(|it| it.span).chain(never);
+                for span in spans {
+                    prop_assert!(source.get(span.clone()).is_some(), "{source}: {span:?}");
+                }
+            }
+            Err(error) => prop_assert!(source.get(error.span.clone()).is_some(), "{source}: {error:?}"),
+        }
+    }
 }
