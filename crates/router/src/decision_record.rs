@@ -8,6 +8,7 @@ use hinge_domain::{Decision, Event, Pii, Reason, Value, Verdict};
 use hinge_schema::Stamped;
 use hinge_stream::Record;
 use serde::{Serialize, Serializer};
+use uuid::Uuid;
 
 use crate::decode::Envelope;
 
@@ -59,8 +60,8 @@ struct Unknown<'a> {
 
 #[derive(Serialize)]
 struct Told<'a> {
-    #[serde(serialize_with = "as_text")]
-    id: uuid::Uuid,
+    #[serde(serialize_with = "as_uuid_text")]
+    id: Uuid,
     department: &'a str,
     ask: &'static str,
     rules: Rules<'a>,
@@ -123,6 +124,10 @@ impl Serialize for Written<'_> {
             Some(Pii::Indirect | Pii::None) | None => self.value.serialize(serializer),
         }
     }
+}
+
+fn as_uuid_text<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

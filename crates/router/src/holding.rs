@@ -323,3 +323,74 @@ fn send(session: &mut dyn Session, key: &[u8], value: Option<&[u8]>) -> Result<(
         Outgoing { topic: HELD_KEYS, key: Some(key), value, headers: &[], carried: None, timestamp: None };
     Ok(session.send(&record)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hinge_stream::{Headers, Offset, Timestamp};
+
+    fn record(offset: i64, key: Option<&[u8]>) -> Record {
+        Record {
+            place: TopicPartition::new("order.events", 0),
+            offset: Offset(offset),
+            timestamp: Timestamp::Unknown,
+            key: key.map(<[u8]>::to_vec),
+            value: None,
+            headers: Headers::Readable(Vec::new()),
+        }
+    }
+
+    fn holding() -> Holding {
+        let topics = HashSet::from(["order.events".to_owned()]);
+        Holding::new(HoldSettings { topics, keys: 2, records: 2 })
+    }
+
+    #[test]
+    fn what_was_rolled_back_was_never_held_nor_let_out() {
+        let mut one = holding();
+        one.rejected(&record(0, Some(b"a")), Code::JsonInvalid);
+        one.hold(&record(1, Some(b"a")));
+        one.forget();
+        assert!(one.is_empty());
+        one.rejected(&record(0, Some(b"a")), Code::JsonInvalid);
+        one.hold(&record(1, Some(b"a")));
+        assert!(one.keep() && !one.keep());
+        let before = one.get(&record(9, Some(b"a"))).unwrap().clone();
+        one.hold(&record(2, Some(b"a")));
+        one.let_out(&record(1, Some(b"a")));
+        one.goes_on_behind(&record(1, Some(b"a")), Code::Conflict);
+        one.end(&record(1, None).place, b"a");
+        assert!(one.is_empty());
+        one.forget();
+        assert_eq!(one.get(&record(9, Some(b"a"))), Some(&before));
+    }
+
+    #[test]
+    fn neither_a_record_without_a_key_nor_a_key_too_long_nor_another_topic_is_held() {
+        let mut one = holding();
+        one.rejected(&record(0, None), Code::JsonInvalid);
+        one.rejected(&record(1, Some(&[b'k'; LONGEST_KEY + 1])), Code::JsonInvalid);
+        let elsewhere = Record { place: TopicPartition::new("other", 0), ..record(2, Some(b"a")) };
+        one.rejected(&elsewhere, Code::JsonInvalid);
+        assert!(one.is_empty());
+        one.rejected(&record(3, Some(&[b'k'; LONGEST_KEY])), Code::JsonInvalid);
+        assert!(!one.is_empty());
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_keys_and_records_and_no_more() {
+        let mut one = holding();
+        for (offset, key) in [(0, b"a"), (1, b"b")] {
+            assert!(!one.has_no_room(&record(offset, Some(key))));
+            one.rejected(&record(offset, Some(key)), Code::JsonInvalid);
+        }
+        assert!(one.has_no_room(&record(2, Some(b"c"))) && !one.has_no_room(&record(2, None)));
+        assert!(!one.has_no_room(&record(2, Some(b"a"))), "it is held already");
+        for offset in [3, 4] {
+            assert!(!one.is_full(&record(offset, Some(b"a"))));
+            one.hold(&record(offset, Some(b"a")));
+        }
+        assert!(one.is_full(&record(5, Some(b"a"))) && !one.is_full(&record(5, Some(b"b"))));
+        assert_eq!(one.by_topic(), BTreeMap::from([("order.events", (2, 2))]));
+    }
+}

@@ -114,7 +114,7 @@ pub fn notification_headers(
 /// has them.
 #[derive(Serialize)]
 struct Document<'a, Facts> {
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "as_uuid_text")]
     id: Uuid,
     department: &'a str,
     #[serde(serialize_with = "as_symbol")]
@@ -257,8 +257,8 @@ fn as_symbol<S: Serializer>(symbol: &Symbol, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_unit_variant("Symbol", symbol.1, symbol.0)
 }
 
-fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+fn as_uuid_text<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 fn document<'a, Facts>(

@@ -236,6 +236,36 @@ fn a_repair_keeps_the_id_of_the_event() {
     assert_eq!(shop.told("warehouse"), ["first"]);
 }
 
+#[test]
+fn why_and_replay_know_what_is_held_released_discarded_and_repaired() {
+    let shop = Shop::open(Backend::Embedded).unwrap();
+    let nothing_differs = || drop(shop.run(&["replay", "--start-at", "earliest"]).well());
+    let good = Some("order.changed");
+    shop.write("A-1", &[("bad", None), ("one", good), ("two", good)]);
+    shop.write("A-2", &[("bad-2", None), ("three", good)]);
+    shop.drain().well();
+    let answer = shop.run(&["why", "one"]).well().output;
+    assert!(answer.contains("held behind a rejected record") && answer.contains("/A-1`"), "{answer}");
+    nothing_differs();
+    shop.run(&["held", "release", "A-1"]).well();
+    shop.run(&["held", "discard", "A-2", "--reason", "a test order", "--by", "Erika"]).well();
+    shop.drain().well();
+    nothing_differs();
+    let answer = shop.run(&["why", "three"]).well().output;
+    assert!(answer.contains("discarded by Erika: a test order"), "{answer}");
+
+    // The same id tells something else, and an operator decides that this is what counts.
+    shop.write("A-3", &[("four", good)]);
+    shop.write("A-3", &[("four", Some("order.confirmed"))]);
+    shop.drain().well();
+    let letters = shop.run(&["dead-letters", "list", "--code", "conflict", "--format", "json"]).well().output;
+    let letter: Json = serde_json::from_str(letters.trim()).unwrap();
+    shop.run(&["dead-letters", "replay", letter["place"].as_str().unwrap()]).well();
+    shop.drain().well();
+    assert_eq!(shop.told("warehouse"), ["one", "two", "four", "four"]);
+    nothing_differs();
+}
+
 /// Kills the release of many records again and again; what is left must be as if nobody had.
 fn killed_in_the_middle_of_a_release(backend: Backend) {
     const RECORDS: usize = 600;

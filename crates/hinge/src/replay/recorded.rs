@@ -2,13 +2,13 @@
 //! bodies.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use hinge_domain::{Identity, Policy};
-use hinge_router::{DEAD_LETTERS, DECISIONS};
-use hinge_schema::decode_notification;
+use hinge_router::{DEAD_LETTERS, DECISIONS, RecordPlace, operator};
+use hinge_schema::{Code, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -78,6 +78,8 @@ pub(super) struct Recorded {
     pub(super) strangers: Vec<(Name, i32, Offset)>,
     /// The instant of the newest event that was decided.
     pub(super) newest: Option<Timestamp>,
+    /// Records on which no policy decided: they are held, or an operator discarded them while they were.
+    pub(super) set_apart: HashSet<RecordPlace>,
     /// Departments of whose topic nothing is gone yet.
     complete: Vec<Name>,
 }
@@ -138,6 +140,7 @@ impl Recorded {
             recorded.letter(record);
             Ok(true)
         })?;
+        recorded.set_apart.extend(operator::held_places(reader)?.into_keys());
         for ended in recorded.ended.values_mut() {
             ended.sort_by_key(|ended| ended.offset);
         }
@@ -174,6 +177,11 @@ impl Recorded {
         let offset = said("hinge-error-offset").and_then(|offset| offset.parse().ok());
         if let (Some((topic, partition)), Some(offset)) = (place(), offset) {
             let code = said("hinge-error-code").unwrap_or_default();
+            if code == Code::Discarded.as_str() {
+                let partition = TopicPartition::new(topic, partition);
+                self.set_apart.insert(RecordPlace { partition, offset: Offset(offset) });
+                return;
+            }
             let ending = self.names.number(&format!("rejected ({code})"));
             let ended = Ended { offset: Offset(offset), identity: None, version: None, ending };
             self.ended.entry(TopicPartition::new(topic, partition)).or_default().push(ended);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hinge_domain::{Identity, Meeting, Policy};
-use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, Rehearsal};
+use hinge_router::{Clock, Decider, Filtered, Outcome, Reading, RecordPlace, Rehearsal};
 use hinge_schema::{Catalogue, Code, NotificationRecord, Sources, decode_notification};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use jiff::Timestamp;
@@ -114,6 +114,11 @@ impl Rehearse<'_> {
     }
 
     fn record(&mut self, partition: &mut Partition, record: &Record) -> Result<()> {
+        let is_set_apart = !self.recorded.set_apart.is_empty();
+        if is_set_apart && self.recorded.set_apart.contains(&RecordPlace::of(record)) {
+            self.report.waiting += 1;
+            return Ok(());
+        }
         let then = partition.at(record.offset);
         let then: Vec<Ended> = partition.ended[then].to_vec();
         if partition.is_foreign

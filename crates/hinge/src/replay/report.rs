@@ -100,7 +100,8 @@ pub(super) struct Report {
     pub(super) compared: u64,
     /// Records that tell an event again, as they did then.
     pub(super) repetitions: u64,
-    /// Records that no router has decided yet, or that lie before the first that one did.
+    /// Records that no router has decided yet, or that lie before the first that one did, or that an operator
+    /// holds or has discarded.
     pub(super) waiting: u64,
     /// Notifications whose text is gone from the department's topic.
     pub(super) unread: u64,

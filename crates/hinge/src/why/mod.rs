@@ -230,25 +230,34 @@ fn undecided(trail: &mut Trail<'_>, asked: Asked<'_>, format: Format, out: &mut 
         return Err(Coded::new("not-found", 1, message).into());
     };
     let event = reading.event();
+    let held = trail.held_as(&place)?;
     match format {
         Format::Json => {
             let event = json!({"id": event.id, "source": event.source, "type": event.event_type().as_ref()});
             writeln!(
                 out,
                 "{}",
-                json!({"outcome": null, "event": event, "place": words::place_json(&place)})
+                json!({"outcome": held.as_ref().map(|_| "held"), "event": event,
+                       "place": words::place_json(&place), "held": held})
             )?;
         }
-        Format::Text => writeln!(
-            out,
-            "{} about {}, event {} of {}, lies at {} and is not decided yet: no router has come to it \
-             (`hinge run --drain` decides everything that waits).",
-            event.event_type(),
-            event.subject,
-            event.id,
-            event.source,
-            words::place(&place)
-        )?,
+        Format::Text => {
+            let why_not = match held {
+                Some(key) => format!("it is held behind a rejected record (`hinge held show {key}`)"),
+                None => {
+                    "no router has come to it (`hinge run --drain` decides everything that waits)".to_owned()
+                }
+            };
+            writeln!(
+                out,
+                "{} about {}, event {} of {}, lies at {} and is not decided yet: {why_not}.",
+                event.event_type(),
+                event.subject,
+                event.id,
+                event.source,
+                words::place(&place)
+            )?;
+        }
     }
     Ok(())
 }

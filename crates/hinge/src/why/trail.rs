@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use hinge_router::{Clock, DEAD_LETTERS, DECISIONS, Reading, Rehearsal};
+use hinge_router::{Clock, DEAD_LETTERS, DECISIONS, Reading, RecordPlace, Rehearsal, operator};
 use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
@@ -224,6 +224,12 @@ impl<'a> Trail<'a> {
 
     fn is_read(&self, topic: &str) -> bool {
         self.sources.of(topic).is_some() || self.settings.input_topics().iter().any(|input| input == topic)
+    }
+
+    /// The name of the key behind whose rejected record the one at a place is held, if it is.
+    pub(super) fn held_as(&mut self, (place, offset): &Place) -> Result<Option<String>> {
+        let place = RecordPlace { partition: place.clone(), offset: *offset };
+        Ok(operator::held_places(self.reader.as_mut())?.remove(&place))
     }
 
     fn rehearsal(&self) -> Rehearsal {

@@ -1,6 +1,6 @@
 //! Held keys as an operator sees them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use hinge_stream::{Appender, Error, Outgoing, Reader, Record};
@@ -8,6 +8,7 @@ use hinge_stream::{Appender, Error, Outgoing, Reader, Record};
 use super::By;
 use crate::held_key::{self, Held, HeldKey, Wish, Wished, wish_key};
 use crate::held_record;
+use crate::place::RecordPlace;
 use crate::reading::{self, Marks};
 use crate::topics::{HELD, HELD_KEYS};
 
@@ -23,6 +24,16 @@ pub(crate) struct Part {
 /// All held keys by name, and what is wished for them and not carried out yet.
 pub fn held_keys(reader: &mut dyn Reader) -> Result<Vec<Held>, Error> {
     Ok(held_key::read_all(reader, &mut || {})?.0)
+}
+
+/// Where all records lie in the input that are held now, and the name of the key of each.
+pub fn held_places(reader: &mut dyn Reader) -> Result<HashMap<RecordPlace, String>, Error> {
+    let mut places = HashMap::new();
+    for Held { key, .. } in held_keys(reader)? {
+        let records = held_records(reader, &key)?;
+        places.extend(records.iter().map(|record| (RecordPlace::of(record), key.name())));
+    }
+    Ok(places)
 }
 
 /// The records that are held of a key, as they came, in their order.

@@ -10,7 +10,7 @@ mod interventions;
 mod letters;
 
 pub(crate) use held::{Part, first_held};
-pub use held::{held_keys, held_records, wish};
+pub use held::{held_keys, held_places, held_records, wish};
 pub use interventions::{By, Closed, Closing, close, closings, resume};
 pub(crate) use interventions::{interventions_end, resumes};
 pub use letters::{Letter, Replay, each_letter, replay};

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use hinge_stream::Outgoing;
 use hinge_tests::kafka::until;
 use hinge_tests::program::{Running, hinge, run};
 use hinge_tests::site::words;
@@ -104,6 +105,39 @@ fn the_admin_port_tells_health_and_counts_what_was_committed() {
     refused_with(run(arguments), 78, "admin-port-taken", &[address, "--admin"]);
 
     running.signal("INT");
+    running.ended().well();
+}
+
+#[test]
+fn a_partition_that_stopped_makes_it_unready_and_is_named() {
+    let fed = fed(0);
+    let log = fed.site.open();
+    let mut appender = log.appender().unwrap();
+    for _ in 0..60 {
+        let (key, value) = (Some(&b"A-1"[..]), Some(&b"{"[..]));
+        let record =
+            Outgoing { topic: "order.events", key, value, headers: &[], carried: None, timestamp: None };
+        appender.append(&record).unwrap();
+    }
+    appender.flush().unwrap();
+    let mut arguments = fed.site.run(fed.policy.path());
+    let admin = arguments.iter().position(|argument| argument == "--admin").unwrap();
+    arguments[admin + 1] = "127.0.0.1:0".to_owned();
+    let mut running = Running::start(&mut hinge(&arguments));
+    let line = running.says("admin port open");
+    let (_, address) = line.split_once("address=").expect("the address is told");
+    let address = address.trim();
+
+    running.says("partition stopped");
+    let (status, body) = until(PATIENCE, "it is not ready", || {
+        Some(get(address, "/readyz")).filter(|(_, body)| body.contains("stopped"))
+    });
+    assert!(status == 503 && body.contains("order.events/") && body.contains("50"), "{body}");
+    let (_, metrics) = get(address, "/metrics");
+    assert_eq!(sum(&metrics, "hinge_partition_stopped", "reason=\"rejected-in-a-row\""), 1);
+    assert_eq!(sum(&metrics, "hinge_partition_stopped", ""), 1);
+    assert_eq!(sum(&metrics, "hinge_records_total", "outcome=\"rejected\""), 50);
+    running.signal("TERM");
     running.ended().well();
 }
 
