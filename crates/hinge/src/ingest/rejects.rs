@@ -75,7 +75,14 @@ impl Rejects {
     /// A row that was read but says nothing that could be an event.
     pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: &Row) -> Result<()> {
         let row = Some(AsWritten::Row(row));
-        self.add(&Reject { file: &file.to_string_lossy(), line, code: "row-unmapped", reason, row, text: None })
+        self.add(&Reject {
+            file: &file.to_string_lossy(),
+            line,
+            code: "row-unmapped",
+            reason,
+            row,
+            text: None,
+        })
     }
 
     /// Text that is no row.

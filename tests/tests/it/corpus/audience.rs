@@ -107,7 +107,8 @@ pub(super) fn judge(case: &AudienceCase, catalogue: &Catalogue) -> Result<(), St
         extensions: Vec::new(),
     };
     let rules: Vec<&Rule> = policy.rules.iter().filter(|rule| &*rule.id == "corpus").collect();
-    let department = policy.departments.iter().position(|department| &*department.name == "warehouse").unwrap();
+    let department =
+        policy.departments.iter().position(|department| &*department.name == "warehouse").unwrap();
     let audience = policy.people.audience(&event, department, &rules);
     let mut got: Vec<String> = audience.iter().flat_map(|it| it.people()).map(ToString::to_string).collect();
     got.sort_unstable();

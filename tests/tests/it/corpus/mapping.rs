@@ -175,7 +175,10 @@ pub(super) fn judge(case: &MappingCase, catalogue: &Catalogue) -> Result<(), Str
 }
 
 /// How events, or all that is said against them, differ from what is right.
-pub(super) fn same_events(expected: &Expected<Json>, got: Result<Vec<Json>, Vec<Refused>>) -> Result<(), String> {
+pub(super) fn same_events(
+    expected: &Expected<Json>,
+    got: Result<Vec<Json>, Vec<Refused>>,
+) -> Result<(), String> {
     match (expected, got) {
         (Expected::Accept(Json::Null), Ok(_)) => Ok(()),
         (Expected::Accept(expected), Ok(got)) => {
@@ -184,7 +187,9 @@ pub(super) fn same_events(expected: &Expected<Json>, got: Result<Vec<Json>, Vec<
             if same { Ok(()) } else { Err(format!("expected {expected}, got {}", Json::Array(got))) }
         }
         (Expected::Accept(_), Err(refused)) => Err(format!("expected it to be accepted, got {refused:?}")),
-        (Expected::Reject { code, .. }, Ok(got)) => Err(format!("expected `{code}`, got {}", Json::Array(got))),
+        (Expected::Reject { code, .. }, Ok(got)) => {
+            Err(format!("expected `{code}`, got {}", Json::Array(got)))
+        }
         (Expected::Reject { code, says }, Err(refused)) => {
             let Some((_, told)) = refused.iter().find(|(found, _)| found == code) else {
                 return Err(format!("expected `{code}`, got {refused:?}"));

@@ -166,9 +166,9 @@ fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
 fn every_audience_of_the_corpus_chooses_whom_it_should() {
     let catalogue = Catalogue::builtin();
     let cases = audience::cases();
-    let judged = cases
-        .iter()
-        .filter_map(|case| audience::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name)));
+    let judged = cases.iter().filter_map(|case| {
+        audience::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name))
+    });
     assert_right("audiences", cases.len(), &judged.collect::<Vec<_>>());
 }
 

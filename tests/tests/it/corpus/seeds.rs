@@ -63,7 +63,8 @@ fn the_corpus_makes_seeds_for_every_fuzz_target() {
             ),
         ),
     ];
-    let files = csv::cases().into_iter().map(|case| [case.mapping.as_bytes(), DIVIDER, &case.content].concat());
+    let files =
+        csv::cases().into_iter().map(|case| [case.mapping.as_bytes(), DIVIDER, &case.content].concat());
     let row = b"number,placed_at,total,currency\nA-1,2026-03-02 10:15:00,49.90,CHF\n";
     let mappings = mapping::mappings().into_iter().map(|case| [case.text.as_bytes(), DIVIDER, row].concat());
     let rows = ("rows", write(&folder.join("rows"), files.chain(mappings)));

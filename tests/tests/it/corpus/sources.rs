@@ -95,7 +95,8 @@ pub(super) fn cases() -> Vec<SourceCase> {
                 let headers = headers.filter(|(name, _)| !without.contains(name)).chain(&entry.with);
                 let headers = headers.map(|(name, value)| (name.clone(), text(value).into_bytes()));
                 let twice = entry.twice.iter().map(|name| (text(name), b"another".to_vec()));
-                let events = entry.events.iter().map(|event| json_of(&toml::Value::Table(event.clone()), &text));
+                let events =
+                    entry.events.iter().map(|event| json_of(&toml::Value::Table(event.clone()), &text));
                 let says = entry.says.iter().map(|words| text(words)).collect();
                 cases.push(SourceCase {
                     source,
