@@ -40,6 +40,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 
 use crate::cli::Format;
+use crate::exit::Coded;
 use inputs::Inputs;
 use joined::Joined;
 use outlet::{Outlet, Writing};
@@ -120,13 +121,14 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Summary> {
     let inputs = match &options.args.from {
-        Some(folder) => Inputs::in_folder(mapping, folder)?,
-        None => Inputs::among(mapping, &options.args.files)?,
+        Some(folder) => Inputs::in_folder(mapping, folder),
+        None => Inputs::among(mapping, &options.args.files),
     };
+    let inputs = inputs.map_err(unusable)?;
     for path in &inputs.rows {
-        let rows = Rows::open(path, mapping.delimiter, &ProgressBar::hidden())?;
+        let rows = Rows::open(path, mapping.delimiter, &ProgressBar::hidden()).map_err(unusable)?;
         if !rows.is_empty() {
-            rows.check_columns(&mapping.columns_of(ROW))?;
+            rows.check_columns(&mapping.columns_of(ROW)).map_err(unusable)?;
         }
     }
     let mut ingest = Ingest::new(options, mapping, catalogue, &inputs);
@@ -147,6 +149,11 @@ pub(crate) fn run(
     let summary = ingest.summary()?;
     summary.write(options.format, out)?;
     Ok(summary)
+}
+
+/// A file that is refused as a whole, before anything is written.
+fn unusable(why: anyhow::Error) -> anyhow::Error {
+    Coded::new("input-unusable", 1, format!("{why:#}")).into()
 }
 
 /// One ingest under way.

@@ -29,6 +29,8 @@ pub(super) struct Rejects {
 struct Reject<'a> {
     file: &'a str,
     line: u64,
+    /// What kind of reason: `row-unreadable` or `row-unmapped`, which `hinge explain` knows.
+    code: &'a str,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<AsWritten<'a>>,
@@ -73,13 +75,27 @@ impl Rejects {
     /// A row that was read but says nothing that could be an event.
     pub(super) fn row(&mut self, file: &Path, line: u64, reason: &str, row: &Row) -> Result<()> {
         let row = Some(AsWritten::Row(row));
-        self.add(&Reject { file: &file.to_string_lossy(), line, reason, row, text: None })
+        self.add(&Reject {
+            file: &file.to_string_lossy(),
+            line,
+            code: "row-unmapped",
+            reason,
+            row,
+            text: None,
+        })
     }
 
     /// Text that is no row.
     pub(super) fn unreadable(&mut self, file: &Path, line: u64, bad: BadRow) -> Result<()> {
         let text = Some(bad.text);
-        self.add(&Reject { file: &file.to_string_lossy(), line, reason: &bad.reason, row: None, text })
+        self.add(&Reject {
+            file: &file.to_string_lossy(),
+            line,
+            code: "row-unreadable",
+            reason: &bad.reason,
+            row: None,
+            text,
+        })
     }
 
     /// How many there are.

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hinge_domain::{Row, Value};
-use hinge_policy::{Problems, parse_mapping};
+use hinge_policy::parse_mapping;
 use hinge_schema::{Catalogue, Encoding};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::bytes::{Pieces, bytes};
+use super::policy::refusals;
 use super::record::facts_of;
 use super::{Expected, files, filled, verdict};
 
@@ -22,7 +23,7 @@ pub(super) struct MappingCase {
     pub(super) text: String,
     row: Row,
     /// What is right: the events, as JSON.
-    pub(super) expected: Expected<Option<Json>>,
+    pub(super) expected: Expected<Json>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +99,7 @@ pub(super) fn mappings() -> Vec<MappingCase> {
                         .collect()
                 });
                 let says = entry.says.iter().map(|words| fill.text(words)).collect();
-                let expected = verdict(&fill.text(&entry.verdict), says, events);
+                let expected = verdict(&fill.text(&entry.verdict), says, events.unwrap_or_default());
                 cases.push(MappingCase { name, text, row: row.collect(), expected });
             }
         }
@@ -124,7 +125,7 @@ fn value(value: &toml::Value, fill: &dyn Fn(&str) -> String) -> Value {
     }
 }
 
-fn json_of(value: &toml::Value, fill: &dyn Fn(&str) -> String) -> Json {
+pub(super) fn json_of(value: &toml::Value, fill: &dyn Fn(&str) -> String) -> Json {
     match value {
         toml::Value::String(text) => fill(text).into(),
         toml::Value::Integer(number) => (*number).into(),
@@ -139,14 +140,11 @@ fn json_of(value: &toml::Value, fill: &dyn Fn(&str) -> String) -> Json {
 }
 
 /// Why there are no events: a code, and words.
-type Refused = (String, String);
+pub(super) type Refused = (String, String);
 
 /// The events of a row, as JSON.
 fn events(case: &MappingCase, catalogue: &Catalogue) -> Result<Vec<Json>, Vec<Refused>> {
-    let told = |Problems(problems)| -> Vec<Refused> {
-        let problems: Vec<hinge_policy::Diagnostic> = problems;
-        problems.iter().map(|problem| (problem.code.to_owned(), problem.to_string())).collect()
-    };
+    let told = |problems| refusals(&problems);
     let mapping = parse_mapping(Path::new("mapping.yaml"), &case.text, catalogue).map_err(told)?;
     let mapped = mapping.events(&case.row.clone().into(), &|_, _| &[]);
     let mapped = mapped.map_err(|why| vec![("mapping-failed".to_owned(), why.to_string())])?;
@@ -173,12 +171,20 @@ fn says(event: &Json, expected: &Json) -> bool {
 
 /// How what the program makes of a mapping and a row differs from what is right.
 pub(super) fn judge(case: &MappingCase, catalogue: &Catalogue) -> Result<(), String> {
-    match (&case.expected, events(case, catalogue)) {
-        (Expected::Accept(None), Ok(_)) => Ok(()),
-        (Expected::Accept(Some(expected)), Ok(got)) => {
-            let expected = expected.as_array().unwrap();
-            let same = expected.len() == got.len() && got.iter().zip(expected).all(|(got, it)| says(got, it));
-            if same { Ok(()) } else { Err(format!("expected {expected:?}, got {}", Json::Array(got))) }
+    same_events(&case.expected, events(case, catalogue))
+}
+
+/// How events, or all that is said against them, differ from what is right.
+pub(super) fn same_events(
+    expected: &Expected<Json>,
+    got: Result<Vec<Json>, Vec<Refused>>,
+) -> Result<(), String> {
+    match (expected, got) {
+        (Expected::Accept(Json::Null), Ok(_)) => Ok(()),
+        (Expected::Accept(expected), Ok(got)) => {
+            let all = expected.as_array().unwrap();
+            let same = all.len() == got.len() && got.iter().zip(all).all(|(got, it)| says(got, it));
+            if same { Ok(()) } else { Err(format!("expected {expected}, got {}", Json::Array(got))) }
         }
         (Expected::Accept(_), Err(refused)) => Err(format!("expected it to be accepted, got {refused:?}")),
         (Expected::Reject { code, .. }, Ok(got)) => {

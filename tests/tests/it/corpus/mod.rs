@@ -5,18 +5,24 @@
 //!
 //! * [`record`]: headers and values, before the decoder;
 //! * [`policy`]: files of a policy, and conditions on an event;
+//! * [`audience`]: whom a rule chooses of its people;
 //! * [`mapping`]: mappings, and what they make of a row;
+//! * [`sources`]: records of other systems, before the source that reads them;
+//! * [`csv`]: files of rows, before `hinge ingest`;
 //! * [`router`]: records again, through a router on a log, so that dead letters are seen;
 //! * [`independent`]: values again, before decoders that others wrote;
 //! * [`seeds`]: all of it again, as what fuzzers begin with.
 
+mod audience;
 mod bytes;
+mod csv;
 mod independent;
 mod mapping;
 mod policy;
 mod record;
 mod router;
 mod seeds;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -156,6 +162,32 @@ fn every_mapping_of_the_corpus_makes_the_events_that_are_right() {
     assert_right("mappings", cases.len(), &judged.collect::<Vec<_>>());
 }
 
+#[test]
+fn every_audience_of_the_corpus_chooses_whom_it_should() {
+    let catalogue = Catalogue::builtin();
+    let cases = audience::cases();
+    let judged = cases.iter().filter_map(|case| {
+        audience::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name))
+    });
+    assert_right("audiences", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_record_of_another_system_makes_the_events_that_are_right() {
+    let catalogue = Catalogue::builtin();
+    let cases = sources::cases();
+    let judged = cases
+        .iter()
+        .filter_map(|case| sources::judge(case, &catalogue).err().map(|how| format!("{}: {how}", case.name)));
+    assert_right("foreign records", cases.len(), &judged.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_file_of_rows_of_the_corpus_is_brought_in_as_is_right() {
+    let cases = csv::cases();
+    assert_right("files of rows", cases.len(), &csv::judge_all(&cases));
+}
+
 /// The verdicts of all cases, under their names.
 fn verdicts() -> Vec<(String, Option<String>)> {
     fn code<A>(expected: &Expected<A>) -> Option<String> {
@@ -170,6 +202,9 @@ fn verdicts() -> Vec<(String, Option<String>)> {
     all.extend(policy::policies().into_iter().map(|case| (case.name, code(&case.expected))));
     all.extend(policy::conditions(&catalogue).into_iter().map(|case| (case.name, code(&case.expected))));
     all.extend(mapping::mappings().into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(audience::cases().into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(sources::cases().into_iter().map(|case| (case.name, code(&case.expected))));
+    all.extend(csv::cases().into_iter().map(|case| (case.name, code(&case.expected))));
     all
 }
 

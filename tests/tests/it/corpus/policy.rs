@@ -67,7 +67,7 @@ struct PolicyEntry {
 }
 
 /// The files of the policy that `hinge init` writes.
-fn starter() -> Vec<PolicyFile> {
+pub(super) fn starter() -> Vec<PolicyFile> {
     let folder = tempfile::tempdir().unwrap();
     hinge_policy::write_starter(folder.path()).unwrap();
     hinge_policy::load(folder.path(), &Catalogue::builtin()).unwrap().files
@@ -119,12 +119,17 @@ pub(super) fn judge_policy(case: &PolicyCase, catalogue: &Catalogue) -> Result<(
     in_time(began)
 }
 
+/// Codes and words of all that is wrong.
+pub(super) fn refusals(problems: &Problems) -> Vec<(String, String)> {
+    problems.0.iter().map(|problem| (problem.code.to_owned(), problem.to_string())).collect()
+}
+
 fn in_time(began: Instant) -> Result<(), String> {
     let took = began.elapsed();
     if took > PATIENCE { Err(format!("it took {took:?}")) } else { Ok(()) }
 }
 
-fn compare<A>(expected: &Expected<A>, got: Result<(), Problems>) -> Result<(), String> {
+pub(super) fn compare<A>(expected: &Expected<A>, got: Result<(), Problems>) -> Result<(), String> {
     match (expected, got) {
         (Expected::Accept(_), Ok(())) => Ok(()),
         (Expected::Accept(_), Err(problems)) => Err(format!("expected it to be accepted, got {problems}")),

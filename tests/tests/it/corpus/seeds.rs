@@ -7,10 +7,13 @@ use std::path::Path;
 use hinge_schema::Catalogue;
 
 use super::record::RecordCase;
-use super::{RECORDS, policy, record};
+use super::{RECORDS, csv, mapping, policy, record};
 
 /// Longer inputs teach a fuzzer nothing that shorter ones do not.
 const LONGEST: usize = 8 * 1024;
+
+/// What stands between a mapping and the rows, for the target `rows`.
+const DIVIDER: &[u8] = b"\n===\n";
 
 /// A record as `tests/fuzz` reads it: headers, an empty line, the value.
 fn record_seed(case: &RecordCase) -> Vec<u8> {
@@ -60,7 +63,12 @@ fn the_corpus_makes_seeds_for_every_fuzz_target() {
             ),
         ),
     ];
-    for (target, count) in counts {
+    let files =
+        csv::cases().into_iter().map(|case| [case.mapping.as_bytes(), DIVIDER, &case.content].concat());
+    let row = b"number,placed_at,total,currency\nA-1,2026-03-02 10:15:00,49.90,CHF\n";
+    let mappings = mapping::mappings().into_iter().map(|case| [case.text.as_bytes(), DIVIDER, row].concat());
+    let rows = ("rows", write(&folder.join("rows"), files.chain(mappings)));
+    for (target, count) in counts.into_iter().chain([rows]) {
         assert!(count >= 20, "{count} seeds for `{target}`");
     }
 }
