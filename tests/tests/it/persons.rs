@@ -17,6 +17,8 @@ const PEOPLE: &str = "people:
   - {id: b-2, department: board, location: BE, seniority: 2}
   - {id: b-3, department: board, seniority: 4}
   - {id: q-1, department: quality, location: ZH}
+  - {id: o-1, department: operations}
+  - {id: d-1, department: delivery}
 ";
 
 /// Two rules for the board, so that people may be chosen by one, by both or by none.
@@ -102,7 +104,7 @@ fn a_person_who_was_not_chosen_hears_which_part_of_each_rule_was_not_so() {
     let staffed = Staffed::new();
     let proof = "Proof: the stored event, decided again under the stored policy";
     let excluded = staffed.why_not("in-ZH", "board", "b-2");
-    says(&excluded, &["board was told", "It was for 1 people of board, and not for b-2:", proof]);
+    says(&excluded, &["board was told", "It was for 1 person of board, and not for b-2:", proof]);
     says(&excluded, &["`near-by` does not choose b-2, because `person.location == event.state` is not so."]);
     says(&excluded, &["`seniors` does not choose b-2, because `person.seniority > 4` is not so."]);
     // What nobody said of a person does not choose that person either.
@@ -110,9 +112,16 @@ fn a_person_who_was_not_chosen_hears_which_part_of_each_rule_was_not_so() {
     says(&unknown, &["`near-by` does not choose b-3, because `person.location` is not given."]);
     says(
         &staffed.why_not("in-ZH", "board", "b-1"),
-        &["It was for b-1, who is among 1 people of board: `near-by`.", proof],
+        &["It was for b-1, chosen by `near-by` (1 person of board in all).", proof],
     );
     says(&staffed.why_not("in-ZH", "board", "q-1"), &["q-1 belongs to quality"]);
+    // A rule without an audience is for everybody of its department.
+    let everybody = staffed.why_not("in-ZH", "operations", "o-1");
+    says(&everybody, &["It was for o-1, chosen by `all` (1 person of operations in all)."]);
+    // Where the department was not told, the rules say why, and the person is beside the point.
+    let untold = staffed.why_not("in-ZH", "delivery", "d-1");
+    says(&untold, &["delivery was not told"]);
+    assert!(!untold.contains("d-1"), "{untold}");
     let asked = ["why-not", "in-ZH/order.changed", "--department", "board", "--person", "nobody"];
     staffed.ask(&asked).refused(2, &["error[person-unknown]", "`nobody`"]);
     let asked =

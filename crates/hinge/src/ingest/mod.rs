@@ -124,11 +124,12 @@ pub(crate) fn run(
         Some(folder) => Inputs::in_folder(mapping, folder),
         None => Inputs::among(mapping, &options.args.files),
     };
-    let inputs = inputs.map_err(unusable)?;
+    let inputs = inputs.map_err(|why| unusable(&why))?;
     for path in &inputs.rows {
-        let rows = Rows::open(path, mapping.delimiter, &ProgressBar::hidden()).map_err(unusable)?;
+        let rows =
+            Rows::open(path, mapping.delimiter, &ProgressBar::hidden()).map_err(|why| unusable(&why))?;
         if !rows.is_empty() {
-            rows.check_columns(&mapping.columns_of(ROW)).map_err(unusable)?;
+            rows.check_columns(&mapping.columns_of(ROW)).map_err(|why| unusable(&why))?;
         }
     }
     let mut ingest = Ingest::new(options, mapping, catalogue, &inputs);
@@ -152,7 +153,7 @@ pub(crate) fn run(
 }
 
 /// A file that is refused as a whole, before anything is written.
-fn unusable(why: anyhow::Error) -> anyhow::Error {
+fn unusable(why: &anyhow::Error) -> anyhow::Error {
     Coded::new("input-unusable", 1, format!("{why:#}")).into()
 }
 

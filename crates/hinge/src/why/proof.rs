@@ -113,15 +113,19 @@ pub(super) fn person(
         )?;
         return Ok(());
     }
+    // Where people of a department are known, whatever it is told is for some of them.
     let Some(audience) = audience else { return Ok(()) };
-    let size = audience.size();
+    let people = match audience.size() {
+        1 => "1 person".to_owned(),
+        size => format!("{size} people"),
+    };
     if audience.contains(id) {
         let rules = choices.iter().filter(|choice| choice.exclusion.is_none());
         let rules: Vec<String> = rules.map(|choice| format!("`{}`", choice.rule.id)).collect();
-        writeln!(out, "It was for {id}, who is among {size} people of {department}: {}.", rules.join(", "))?;
+        writeln!(out, "It was for {id}, chosen by {} ({people} of {department} in all).", rules.join(", "))?;
         return Ok(());
     }
-    writeln!(out, "It was for {size} people of {department}, and not for {id}:")?;
+    writeln!(out, "It was for {people} of {department}, and not for {id}:")?;
     for Choice { rule, exclusion } in choices {
         if let Some(exclusion) = exclusion {
             writeln!(out, "  `{}` does not choose {id}, because {exclusion}.", rule.id)?;
@@ -130,15 +134,20 @@ pub(super) fn person(
     Ok(())
 }
 
-/// The same for programs.
-pub(super) fn person_json(person: &Person, choices: &[Choice<'_>]) -> Json {
+/// The same for programs. Nothing was for anybody of a department that was not told.
+pub(super) fn person_json(
+    (person, choices): (&Person, &[Choice<'_>]),
+    department: &str,
+    was_told: bool,
+) -> Json {
     let rules = choices.iter().map(|Choice { rule, exclusion }| {
         json!({"rule": rule.id.as_ref(), "excluded": exclusion.as_ref().map(ToString::to_string)})
     });
+    let is_theirs = *person.department == *department;
     json!({
         "id": person.id.as_ref(),
         "department": person.department.as_ref(),
-        "chosen": choices.iter().any(|choice| choice.exclusion.is_none()),
+        "chosen": was_told && is_theirs && choices.iter().any(|choice| choice.exclusion.is_none()),
         "rules": rules.collect::<Vec<_>>(),
     })
 }

@@ -207,13 +207,17 @@ impl Answered<'_> {
         let person = self.person.and_then(|id| policy.people.get(id));
         let choices = person.map(|person| (person, explanation.choices(event, policy, person)));
         if format == Format::Json {
-            return self.json(&json!({"rules": proof::rules_json(&explanation), "proven": is_proven}), out);
+            let mut more = json!({"rules": proof::rules_json(&explanation), "proven": is_proven});
+            if let Some((person, choices)) = &choices {
+                more["person"] = proof::person_json((person, choices), self.department, told.is_some());
+            }
+            return self.json(&more, out);
         }
         words::head(self.decision, out)?;
         if !self.told(out)? {
             proof::rules(&explanation, (self.department, event.event_type()), out)?;
         }
-        if let Some((person, choices)) = &choices {
+        if let Some((person, choices)) = choices.as_ref().filter(|_| told.is_some()) {
             proof::person((person, choices), self.department, audience, out)?;
         }
         self.others(out)?;
