@@ -109,7 +109,7 @@ fn each_mistake_in_yaml_has_its_place() {
             "value-invalid",
             &["`location` must be text"],
         ),
-        ("{id: f-2}", 7, "key-missing", &["needs `department`"]),
+        ("{id: f-2}", 6, "key-missing", &["needs `department`"]),
         ("{id: f-2, department: finance, name: secret}", 36, "key-unknown", &["`name`"]),
     ] {
         check(&[("people.yaml", &yaml(person))], ("people.yaml", 3, column), code, words);
@@ -179,9 +179,12 @@ fn an_audience_reads_what_people_and_events_have() {
     };
     for (audience, words) in [
         ("person.rôle == 'x'", "expression-invalid: "),
-        ("person.senority >= 3", "fact-unknown: nothing called `senority`"),
+        ("person.senority >= 3", "fact-unknown: a person has no fact `senority`"),
         ("person.location == event.sate", "fact-unknown: `order.placed` has no fact `sate`"),
-        ("person == event.state", "expression-invalid: `person` is taken as a whole"),
+        ("size(person) > 3 && 'x' in person", "expression-invalid: `person` is taken as a whole"),
+        ("person.seniority > '3'", "operands-invalid: "),
+        ("person.medium == 'mail'", "symbol-unknown: "),
+        ("person.role", "operands-invalid: "),
         ("people.role == 'x'", "fact-unknown: there is nothing called `people`"),
         ("person.role ==", "expression-invalid: "),
         ("loud(person.role)", "expression-invalid: there is no function `loud`"),
