@@ -214,7 +214,9 @@ impl Outputs {
     /// Keeps the audience of a notification, unless that was done before.
     fn audience(&mut self, notification: &Notification, event: &Event) -> Result<(), Rejection> {
         let Some(audience) = &notification.audience else { return Ok(()) };
-        if !self.published.lacks(audience.hash()) {
+        // Another event of the same record may have the same audience.
+        let encoded = |pending: &Pending| matches!(&pending.carries, Carries::Audience(hash) if hash == audience.hash());
+        if !self.published.lacks(audience.hash()) || self.pending.iter().any(encoded) {
             return Ok(());
         }
         let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };

@@ -90,10 +90,10 @@ impl Expected<'_, '_> {
         }
         let all = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(", ") };
         for person in expected.iter().filter(|person| !chosen.contains(&person.value.as_str())) {
-            self.fail(person, &format!("`{}` to be chosen", person.value), &format!("{all} is chosen"));
+            self.fail(person, &format!("`{}` to be chosen", person.value), &all);
         }
         for id in chosen.iter().filter(|id| !expected.iter().any(|person| person.value == **id)) {
-            self.fail(people, &format!("`{id}` not to be chosen"), &format!("{all} is chosen"));
+            self.fail(people, &format!("`{id}` not to be chosen"), &all);
         }
     }
 
