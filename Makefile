@@ -33,6 +33,7 @@ fmt: build-setup ## Formats all Rust code
 lint: build-setup ## Clippy and the documentation's links, warnings refused
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	cargo fetch --locked --quiet --manifest-path tests/fuzz/Cargo.toml
 
 test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 	@deploy/setup.sh tests || [ "$${CI:-}" != true ]
