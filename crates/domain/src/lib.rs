@@ -25,6 +25,8 @@ mod decide;
 mod event;
 mod explain;
 mod expression;
+#[cfg(test)]
+mod invented;
 mod mapping;
 mod nearest;
 mod notification;

@@ -91,8 +91,8 @@ pub struct Policy {
     steps: HashMap<Arc<str>, usize>,
 }
 
-/// The parts of a policy.
-#[derive(Debug)]
+/// The parts of a policy; by default there are none.
+#[derive(Debug, Default)]
 pub struct Parts {
     /// See [`Policy::version`].
     pub version: Arc<str>,

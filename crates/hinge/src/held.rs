@@ -24,6 +24,16 @@ pub(crate) struct HeldArgs {
     action: Action,
 }
 
+/// A key and the log that holds it.
+#[derive(Debug, Args)]
+struct KeyArgs {
+    #[command(flatten)]
+    log: LogArgs,
+
+    /// The key, as `list` names it, or without topic and partition where that is clear
+    key: String,
+}
+
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the held keys: since when, behind which rejected record, how many records
@@ -32,18 +42,11 @@ enum Action {
         log: LogArgs,
     },
     /// Show a held key and its records, as they came
-    Show {
-        #[command(flatten)]
-        log: LogArgs,
-        /// The key, as `list` names it, or without topic and partition where that is clear
-        key: String,
-    },
+    Show(KeyArgs),
     /// Let the held records of a key be decided, in their order; the running router does it
     Release {
         #[command(flatten)]
-        log: LogArgs,
-        /// The key, as `list` names it, or without topic and partition where that is clear
-        key: String,
+        of: KeyArgs,
         #[command(flatten)]
         by: ByArgs,
         /// Why
@@ -53,9 +56,7 @@ enum Action {
     /// Put the held records of a key into the dead letters; nobody is told of them
     Discard {
         #[command(flatten)]
-        log: LogArgs,
-        /// The key, as `list` names it, or without topic and partition where that is clear
-        key: String,
+        of: KeyArgs,
         #[command(flatten)]
         by: ByArgs,
         /// Why; stored with each of the records
@@ -72,22 +73,22 @@ pub(crate) fn held(
     out: &mut dyn Write,
 ) -> Result<()> {
     let (Action::List { log }
-    | Action::Show { log, .. }
-    | Action::Release { log, .. }
-    | Action::Discard { log, .. }) = &args.action;
+    | Action::Show(KeyArgs { log, .. })
+    | Action::Release { of: KeyArgs { log, .. }, .. }
+    | Action::Discard { of: KeyArgs { log, .. }, .. }) = &args.action;
     opening::apply_log_args(&mut settings, log);
     let opened = opening::open_log(&settings, IfMissing::Refuse)?;
     let keys = operator::held_keys(opened.log.reader()?.as_mut())?;
     match &args.action {
         Action::List { .. } => list(&keys, format, out),
-        Action::Show { key, .. } => show(find(&keys, key)?, &opened, format, out),
-        Action::Release { key, by, reason, .. } => {
+        Action::Show(of) => show(find(&keys, &of.key)?, &opened, format, out),
+        Action::Release { of, by, reason } => {
             let asked = Asked { wish: Wish::Release, by, reason: reason.as_deref() };
-            asked.write(&find(&keys, key)?.key, &opened, out)
+            asked.write(&find(&keys, &of.key)?.key, &opened, out)
         }
-        Action::Discard { key, by, reason, .. } => {
+        Action::Discard { of, by, reason } => {
             let asked = Asked { wish: Wish::Discard, by, reason: Some(reason) };
-            asked.write(&find(&keys, key)?.key, &opened, out)
+            asked.write(&find(&keys, &of.key)?.key, &opened, out)
         }
     }
 }

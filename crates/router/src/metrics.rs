@@ -250,7 +250,7 @@ impl Lags<'_> {
 
 #[cfg(test)]
 mod tests {
-    use hinge_domain::{Parts, Templates};
+    use hinge_domain::Parts;
 
     use super::*;
     use crate::outcome::Mapped;
@@ -273,15 +273,7 @@ mod tests {
 
     #[test]
     fn each_hop_is_observed_in_seconds_history_left_out_and_negative_ones_clamped_and_counted() {
-        let policy = Policy::new(Parts {
-            version: "v1".into(),
-            departments: Vec::new(),
-            chain: Vec::new(),
-            rules: Vec::new(),
-            templates: Templates::default(),
-            ignored: HashMap::new(),
-            people: Vec::new(),
-        });
+        let policy = Policy::new(Parts::default());
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let told = vec![told(5_000, false), told(-3_000, false), told(86_400_000, true)];
         metrics.publish(&Tally { told, ..Tally::default() }, at(1_500));
@@ -297,15 +289,7 @@ mod tests {
 
     #[test]
     fn what_sources_said_and_what_nobody_read_of_it_is_counted_by_source() {
-        let policy = Policy::new(Parts {
-            version: "v1".into(),
-            departments: Vec::new(),
-            chain: Vec::new(),
-            rules: Vec::new(),
-            templates: Templates::default(),
-            ignored: HashMap::new(),
-            people: Vec::new(),
-        });
+        let policy = Policy::new(Parts::default());
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let mut tally = Tally::default();
         for (events, unread) in [(2, 3), (0, 1)] {

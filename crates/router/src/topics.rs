@@ -55,23 +55,13 @@ pub fn output_topics(policy: &Policy, replication: i32) -> Vec<TopicSpec> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
-    use hinge_domain::{Parts, Templates};
+    use hinge_domain::Parts;
 
     use super::*;
 
     #[test]
     fn the_topics_that_are_states_and_no_others_are_compacted() {
-        let policy = Policy::new(Parts {
-            version: "v1".into(),
-            departments: Vec::new(),
-            chain: Vec::new(),
-            rules: Vec::new(),
-            templates: Templates::default(),
-            ignored: HashMap::new(),
-            people: Vec::new(),
-        });
+        let policy = Policy::new(Parts::default());
         let compact = ("cleanup.policy".to_owned(), "compact".to_owned());
         let topics = output_topics(&policy, 1);
         let compacted = topics.iter().filter(|topic| topic.settings.contains(&compact));

@@ -8,31 +8,7 @@ use std::path::Path;
 use hinge_schema::{Catalogue, Encoding};
 use libfuzzer_sys::fuzz_target;
 
-/// The readers of `hinge ingest`, which is a program and no library.
-mod ingest {
-    #![expect(dead_code, reason = "the program calls more of them")]
-
-    #[path = "../../../../crates/hinge/src/ingest/csv_rows.rs"]
-    mod csv_rows;
-    #[path = "../../../../crates/hinge/src/ingest/json_rows.rs"]
-    mod json_rows;
-    #[path = "../../../../crates/hinge/src/ingest/lines.rs"]
-    mod lines;
-    #[path = "../../../../crates/hinge/src/ingest/rows.rs"]
-    mod rows;
-
-    /// The rows that can be read.
-    pub fn read(path: &std::path::Path, delimiter: u8) -> Vec<hinge_domain::Row> {
-        let Ok(mut rows) = rows::Rows::open(path, delimiter, &indicatif::ProgressBar::hidden()) else {
-            return Vec::new();
-        };
-        let mut all = Vec::new();
-        while let Some(numbered) = rows.next() {
-            all.extend(numbered.row);
-        }
-        all
-    }
-}
+mod ingest;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((text, content)) = divided(bytes) else { return };

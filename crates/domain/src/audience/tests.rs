@@ -1,52 +1,25 @@
 //! Whom audiences choose: one sentence of the semantics each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::*;
-use crate::{
-    Ask, Decision, Department, Event, Facts, Field, Format, Kind, Notification, Parts, Pii, Policy, Priority,
-    Rule, Shape, Stream, Templates, Value, Verdict, decide,
-};
+use crate::invented::{self, field, parts, shape};
+use crate::{Decision, Event, Kind, Notification, Parts, Policy, Rule, Value, Verdict, decide};
 
 mod properties;
 
-fn shape() -> Arc<Shape> {
-    let field = |name: &str, kind| Field {
-        name: name.into(),
-        kind,
-        default: Some(Value::Absent),
-        pii: Pii::None,
-        doc: String::new(),
-    };
-    Arc::new(Shape {
-        event_type: "order.placed".into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields: vec![
-            field("state", Kind::Text),
-            field("value", Kind::Int),
-            field("promised_date", Kind::Date),
-            field("language", Kind::Text),
-            field("wanted", Kind::List(Box::new(Kind::Text))),
-        ],
-    })
-}
-
 fn event(facts: Vec<Value>) -> Event {
-    Event {
-        id: "1".into(),
-        source: "/shop".into(),
-        subject: "A-1".into(),
-        correlation_id: "A-1".into(),
-        occurred: "2026-03-02T08:00:00Z".parse().unwrap(),
-        history: None,
-        facts: Facts::new(shape(), facts),
-        extensions: Vec::new(),
-    }
+    let fields = vec![
+        field("state", Kind::Text),
+        field("value", Kind::Int),
+        field("promised_date", Kind::Date),
+        field("language", Kind::Text),
+        field("wanted", Kind::List(Box::new(Kind::Text))),
+    ];
+    invented::event(shape("order.placed", fields), facts)
 }
 
 fn in_state(state: &str) -> Event {
@@ -54,16 +27,7 @@ fn in_state(state: &str) -> Event {
 }
 
 fn person(id: &str) -> Person {
-    Person {
-        id: id.into(),
-        department: "warehouse".into(),
-        role: None,
-        seniority: None,
-        location: None,
-        interests: None,
-        languages: None,
-        medium: None,
-    }
+    invented::person(id, "warehouse")
 }
 
 fn working(id: &str, role: &str, location: &str) -> Person {
@@ -71,38 +35,11 @@ fn working(id: &str, role: &str, location: &str) -> Person {
 }
 
 fn rule(id: &str, audience: Option<&str>, to: &[usize]) -> Rule {
-    Rule {
-        id: id.into(),
-        owner: "operations".into(),
-        event_types: vec!["order.placed".into()],
-        when: None,
-        to: to.to_vec(),
-        audience: audience.map(|source| Segment::parse(source).unwrap()),
-        ask: Ask::Know,
-        priority: Priority::Normal,
-        requires: Vec::new(),
-        template: None,
-        because: None,
-        stop: false,
-    }
+    Rule { audience: audience.map(|source| Segment::parse(source).unwrap()), ..invented::rule(id, to) }
 }
 
 fn policy(rules: Vec<Rule>, people: Vec<Person>) -> Policy {
-    let department = |name: &str| Department {
-        name: name.into(),
-        title: name.to_uppercase(),
-        format: Format::Json,
-        partitions: 1,
-    };
-    Policy::new(Parts {
-        version: "v1".into(),
-        departments: ["warehouse", "finance", "quality"].map(department).to_vec(),
-        chain: Vec::new(),
-        rules,
-        templates: Templates::default(),
-        ignored: HashMap::new(),
-        people,
-    })
+    Policy::new(Parts { people, ..parts(&["warehouse", "finance", "quality"], rules) })
 }
 
 fn decided<'a>(policy: &'a Policy, event: &Event) -> (Decision<'a>, Vec<Notification>) {

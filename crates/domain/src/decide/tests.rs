@@ -1,75 +1,26 @@
 //! What a decision must be, rule by rule; each test is one sentence of the semantics.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    Ask, ChainStep, Department, Expression, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream,
-    Templates, notification_id,
-};
-
-fn shape() -> Arc<Shape> {
-    let field = |name: &str, kind| Field {
-        name: name.into(),
-        kind,
-        default: Some(Value::Absent),
-        pii: Pii::None,
-        doc: String::new(),
-    };
-    Arc::new(Shape {
-        event_type: "order.placed".into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields: vec![
-            field("state", Kind::Text),
-            field("value", Kind::Int),
-            field("promised_date", Kind::Date),
-        ],
-    })
-}
+use crate::invented::{self, field, parts, shape};
+use crate::{Ask, ChainStep, Expression, Kind, Parts, Priority, Templates, notification_id};
 
 fn event(state: Option<&str>, value: i64) -> Event {
-    Event {
-        id: "1".into(),
-        source: "/shop".into(),
-        subject: "A-1".into(),
-        correlation_id: "A-1".into(),
-        occurred: "2026-03-02T08:00:00Z".parse().unwrap(),
-        history: None,
-        facts: Facts::new(shape(), vec![state.map_or(Value::Absent, Value::text), Value::Int(value)]),
-        extensions: Vec::new(),
-    }
+    let fields =
+        vec![field("state", Kind::Text), field("value", Kind::Int), field("promised_date", Kind::Date)];
+    let facts = vec![state.map_or(Value::Absent, Value::text), Value::Int(value)];
+    invented::event(shape("order.placed", fields), facts)
 }
 
 fn rule(id: &str, when: Option<&str>, to: &[usize]) -> Rule {
-    Rule {
-        id: id.into(),
-        owner: "operations".into(),
-        event_types: vec!["order.placed".into()],
-        when: when.map(|when| Expression::parse(when).unwrap()),
-        to: to.to_vec(),
-        audience: None,
-        ask: Ask::Know,
-        priority: Priority::Normal,
-        requires: Vec::new(),
-        template: None,
-        because: None,
-        stop: false,
-    }
+    Rule { when: when.map(|when| Expression::parse(when).unwrap()), ..invented::rule(id, to) }
 }
 
 fn policy(rules: Vec<Rule>) -> Policy {
-    let department = |name: &str| Department {
-        name: name.into(),
-        title: name.to_uppercase(),
-        format: Format::Json,
-        partitions: 1,
-    };
     let mut templates = Templates::default();
     templates.add("text", "# {{ department }}: {{ event.subject }} to {{ event.state }}").unwrap();
     templates.add("broken", "# {{ event.value.nothing() }}").unwrap();
@@ -77,15 +28,8 @@ fn policy(rules: Vec<Rule>) -> Policy {
         name: name.into(),
         event_types: types.iter().map(|name| Arc::from(*name)).collect(),
     };
-    Policy::new(Parts {
-        version: "v1".into(),
-        departments: ["warehouse", "finance", "quality"].map(department).to_vec(),
-        chain: vec![step("campaign", &[]), step("operations", &["order.placed"])],
-        rules,
-        templates,
-        ignored: HashMap::new(),
-        people: Vec::new(),
-    })
+    let chain = vec![step("campaign", &[]), step("operations", &["order.placed"])];
+    Policy::new(Parts { chain, templates, ..parts(&["warehouse", "finance", "quality"], rules) })
 }
 
 fn recorded() -> Timestamp {

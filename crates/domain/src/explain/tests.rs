@@ -6,63 +6,27 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    Ask, Department, Facts, Field, Format, Parts as PolicyParts, Person, Priority, Segment, Shape, Stream,
-    Templates, Verdict, decide,
-};
+use crate::invented::{self, field, parts, shape};
+use crate::{Field, Parts as PolicyParts, Person, Segment, Verdict, decide};
 
 const DEPARTMENTS: [&str; 2] = ["warehouse", "quality"];
 
 fn event(state: Option<&str>, value: Option<i64>) -> Event {
-    let field = |name: &str, kind, pii| Field {
-        name: name.into(),
-        kind,
-        default: Some(Value::Absent),
-        pii,
-        doc: String::new(),
-    };
-    let shape = Shape {
-        event_type: "order.placed".into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields: vec![
-            field("state", Kind::Text, Pii::None),
-            field("value", Kind::Int, Pii::None),
-            field("words", Kind::Text, Pii::Direct),
-        ],
-    };
+    let words = Field { pii: Pii::Direct, ..field("words", Kind::Text) };
+    let fields = vec![field("state", Kind::Text), field("value", Kind::Int), words];
     let values = vec![
         state.map_or(Value::Absent, Value::text),
         value.map_or(Value::Absent, Value::Int),
         Value::text("call Erika"),
     ];
-    Event {
-        id: "1".into(),
-        source: "/shop".into(),
-        subject: "A-1".into(),
-        correlation_id: "A-1".into(),
-        occurred: Timestamp::UNIX_EPOCH,
-        history: None,
-        facts: Facts::new(Arc::new(shape), values),
-        extensions: Vec::new(),
-    }
+    invented::event(shape("order.placed", fields), values)
 }
 
 fn rule(id: &str, event_type: &str, when: Option<&str>, to: &[usize]) -> Rule {
     Rule {
-        id: id.into(),
-        owner: "operations".into(),
         event_types: vec![event_type.into()],
         when: when.map(|when| Expression::parse(when).unwrap()),
-        to: to.to_vec(),
-        audience: None,
-        ask: Ask::Know,
-        priority: Priority::Normal,
-        requires: Vec::new(),
-        template: None,
-        because: None,
-        stop: false,
+        ..invented::rule(id, to)
     }
 }
 
@@ -71,22 +35,9 @@ fn policy(rules: Vec<Rule>, ignored: Option<&str>) -> Policy {
 }
 
 fn policy_of(rules: Vec<Rule>, ignored: Option<&str>, people: Vec<Person>) -> Policy {
-    let department = |name: &str| Department {
-        name: name.into(),
-        title: name.to_owned(),
-        format: Format::Json,
-        partitions: 1,
-    };
     let ignored = ignored.map(|event_type| (Arc::from(event_type), Arc::from("nobody asked")));
-    Policy::new(PolicyParts {
-        version: "v1".into(),
-        departments: DEPARTMENTS.map(department).to_vec(),
-        chain: Vec::new(),
-        rules,
-        templates: Templates::default(),
-        ignored: HashMap::from_iter(ignored),
-        people,
-    })
+    let ignored = HashMap::from_iter(ignored);
+    Policy::new(PolicyParts { ignored, people, ..parts(&DEPARTMENTS, rules) })
 }
 
 /// The parts that are to blame, each with `false` or why it has no answer.
@@ -242,16 +193,7 @@ proptest! {
 }
 
 fn person(id: &str, department: &str, location: Option<&str>, seniority: Option<i64>) -> Person {
-    Person {
-        id: id.into(),
-        department: department.into(),
-        role: None,
-        seniority,
-        location: location.map(Arc::from),
-        interests: None,
-        languages: None,
-        medium: None,
-    }
+    Person { location: location.map(Into::into), seniority, ..invented::person(id, department) }
 }
 
 #[test]

@@ -112,13 +112,8 @@ fn decimal_base64<'b, 'v>(arguments: Arguments<'b, 'v>) -> Outcome<'b, 'v> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Expression, Scope, Unknown, Value};
-
-    fn evaluate(source: &str) -> Result<Value, Unknown> {
-        let expression = Expression::parse(source).unwrap();
-        assert_eq!(expression.unknown_functions(), Vec::<String>::new(), "{source}");
-        expression.evaluate(&Scope::default())
-    }
+    use crate::invented::evaluate;
+    use crate::{Unknown, Value};
 
     #[test]
     fn what_change_data_capture_writes_as_numbers_is_read_exactly() {

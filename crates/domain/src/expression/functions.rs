@@ -271,13 +271,8 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Expression, Scope, Unknown, Value};
-
-    fn evaluate(source: &str) -> Result<Value, Unknown> {
-        let expression = Expression::parse(source).unwrap();
-        assert_eq!(expression.unknown_functions(), Vec::<String>::new(), "{source}");
-        expression.evaluate(&Scope::default())
-    }
+    use crate::invented::evaluate;
+    use crate::{Unknown, Value};
 
     #[test]
     fn money_is_added_exactly() {

@@ -1,28 +1,18 @@
 //! Rows become events, or say why not: the rules of a mapping, on invented rows.
 
 use super::*;
-use crate::{Field, Kind, Pii, Stream};
+use crate::invented::{self, field};
+use crate::{Field, Kind};
 
 fn expression(source: &str) -> Expression {
     Expression::parse(source).unwrap()
 }
 
 fn shape(event_type: &str, fields: &[(&str, Kind, Option<Value>)]) -> Arc<Shape> {
-    let fields = fields.iter().map(|(name, kind, default)| Field {
-        name: Arc::from(*name),
-        kind: kind.clone(),
-        default: default.clone(),
-        pii: Pii::None,
-        doc: String::new(),
-    });
-    let fields = fields.collect();
-    Arc::new(Shape {
-        event_type: event_type.into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields,
-    })
+    let fields = fields
+        .iter()
+        .map(|(name, kind, default)| Field { default: default.clone(), ..field(name, kind.clone()) });
+    invented::shape(event_type, fields.collect())
 }
 
 fn event(event_type: &str, time: &str, when: Option<&str>, value: &str) -> EventMapping {

@@ -3,33 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Facts, Field, Kind, Pii, Shape, Stream};
+use crate::Kind;
+use crate::invented::{self, field, shape};
 
 fn event(facts: Vec<(&str, Value)>) -> Event {
-    let field = |name: &str| Field {
-        name: name.into(),
-        kind: Kind::Text,
-        default: Some(Value::Absent),
-        pii: Pii::None,
-        doc: String::new(),
-    };
-    let shape = Shape {
-        event_type: "order.placed".into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields: facts.iter().map(|(name, _)| field(name)).collect(),
-    };
-    Event {
-        id: "1".into(),
-        source: "/shop".into(),
-        subject: "A-1".into(),
-        correlation_id: "A-2".into(),
-        occurred: "2026-03-02T08:00:00.25Z".parse().unwrap(),
-        history: None,
-        facts: Facts::new(Arc::new(shape), facts.into_iter().map(|(_, value)| value).collect()),
-        extensions: Vec::new(),
-    }
+    let (names, values): (Vec<&str>, Vec<Value>) = facts.into_iter().unzip();
+    let fields = names.into_iter().map(|name| field(name, Kind::Text)).collect();
+    let event = invented::event(shape("order.placed", fields), values);
+    Event { correlation_id: "A-2".into(), occurred: "2026-03-02T08:00:00.25Z".parse().unwrap(), ..event }
 }
 
 fn rendered(source: &str) -> Result<Rendered, TemplateError> {

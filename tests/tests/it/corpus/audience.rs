@@ -61,17 +61,17 @@ pub(super) fn cases() -> Vec<AudienceCase> {
         for entry in &file.case {
             for fill in filled(&entry.name, &entry.axes) {
                 let name = format!("{family}/{}", fill.name(&entry.name));
-                let people = entry.replace.as_ref().map_or(file.people.clone(), |[from, to]| {
-                    assert!(file.people.contains(from.as_str()), "{name}: `{from}` is not among the people");
-                    file.people.replacen(from.as_str(), &fill.text(to), 1)
-                });
-                let says = entry.says.iter().map(|words| fill.text(words)).collect();
+                let people = fill.replaced(&file.people, entry.replace.as_ref(), &name);
                 cases.push(AudienceCase {
                     people,
                     on: file.on.clone(),
                     event: file.event.clone(),
                     audience: fill.text(&entry.audience),
-                    expected: verdict(&fill.text(&entry.verdict), says, entry.chosen.clone()),
+                    expected: verdict(
+                        &fill.text(&entry.verdict),
+                        fill.texts(&entry.says),
+                        entry.chosen.clone(),
+                    ),
                     name,
                 });
             }

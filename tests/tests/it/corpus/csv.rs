@@ -78,28 +78,22 @@ pub(super) fn cases() -> Vec<CsvCase> {
                 let name = format!("{family}/{}", fill.name(&entry.name));
                 let content = match (&entry.text, &entry.bytes) {
                     (Some(text), None) => fill.text(text).into_bytes(),
-                    (None, Some(parts)) => {
-                        bytes(&parts.iter().map(|part| fill.text(part)).collect::<Vec<_>>(), &file.pieces)
-                    }
+                    (None, Some(parts)) => bytes(&fill.texts(parts), &file.pieces),
                     _ => panic!("{name}: give `text` or `bytes`"),
                 };
-                let mapping = entry.replace.as_ref().map_or(file.mapping.clone(), |[from, to]| {
-                    assert!(file.mapping.contains(from.as_str()), "{name}: `{from}` is not in the mapping");
-                    file.mapping.replacen(from.as_str(), &fill.text(to), 1)
-                });
-                let says = entry.says.iter().map(|words| fill.text(words)).collect();
+                let mapping = fill.replaced(&file.mapping, entry.replace.as_ref(), &name);
                 cases.push(CsvCase {
                     mapping: mapping.replacen("CASE", &cases.len().to_string(), 1),
                     file: entry.file.as_ref().unwrap_or(&file.file).clone(),
                     content,
                     line: entry.line,
-                    subjects: entry.subjects.iter().map(|subject| fill.text(subject)).collect(),
+                    subjects: fill.texts(&entry.subjects),
                     facts: entry
                         .facts
                         .iter()
                         .map(|(name, value)| (name.clone(), json!(fill.text(value))))
                         .collect(),
-                    expected: verdict(&fill.text(&entry.verdict), says, ()),
+                    expected: verdict(&fill.text(&entry.verdict), fill.texts(&entry.says), ()),
                     name,
                 });
             }

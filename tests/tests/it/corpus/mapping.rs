@@ -70,21 +70,12 @@ pub(super) fn mappings() -> Vec<MappingCase> {
         for entry in &file.case {
             for fill in filled(&entry.name, &entry.axes) {
                 let name = format!("{family}/{}", fill.name(&entry.name));
-                let text = match (&entry.replace, &entry.text, &entry.bytes) {
-                    (Some([from, to]), None, None) => {
-                        assert!(
-                            file.mapping.contains(from.as_str()),
-                            "{name}: `{from}` is not in the mapping"
-                        );
-                        file.mapping.replacen(from.as_str(), &fill.text(to), 1)
-                    }
-                    (None, Some(text), None) => fill.text(text),
-                    (None, None, Some(parts)) => {
-                        let parts: Vec<String> = parts.iter().map(|part| fill.text(part)).collect();
-                        String::from_utf8(bytes(&parts, &Pieces::new())).expect("a mapping is text")
-                    }
-                    (None, None, None) => file.mapping.clone(),
-                    _ => panic!("{name}: give one of `replace`, `text`, `bytes`"),
+                let text = match (&entry.text, &entry.bytes) {
+                    (Some(text), None) => fill.text(text),
+                    (None, Some(parts)) => String::from_utf8(bytes(&fill.texts(parts), &Pieces::new()))
+                        .expect("a mapping is text"),
+                    (None, None) => fill.replaced(&file.mapping, entry.replace.as_ref(), &name),
+                    (Some(_), Some(_)) => panic!("{name}: give one of `text`, `bytes`"),
                 };
                 let columns = file.row.iter().chain(&entry.row);
                 let columns: BTreeMap<&String, &toml::Value> = columns.collect();
@@ -98,8 +89,8 @@ pub(super) fn mappings() -> Vec<MappingCase> {
                         .map(|event| json_of(&toml::Value::Table(event.clone()), &|text| fill.text(text)))
                         .collect()
                 });
-                let says = entry.says.iter().map(|words| fill.text(words)).collect();
-                let expected = verdict(&fill.text(&entry.verdict), says, events.unwrap_or_default());
+                let expected =
+                    verdict(&fill.text(&entry.verdict), fill.texts(&entry.says), events.unwrap_or_default());
                 cases.push(MappingCase { name, text, row: row.collect(), expected });
             }
         }

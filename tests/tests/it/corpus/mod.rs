@@ -81,6 +81,18 @@ impl Named {
             .fold(text.to_owned(), |text, (axis, _, value)| text.replace(&format!("<{axis}>"), value))
     }
 
+    fn texts(&self, texts: &[String]) -> Vec<String> {
+        texts.iter().map(|text| self.text(text)).collect()
+    }
+
+    /// A file of the case in which one thing is replaced, once.
+    #[track_caller]
+    fn replaced(&self, file: &str, replace: Option<&[String; 2]>, case: &str) -> String {
+        let Some([from, to]) = replace else { return file.to_owned() };
+        assert!(file.contains(from.as_str()), "{case}: `{from}` is not in it");
+        file.replacen(from.as_str(), &self.text(to), 1)
+    }
+
     fn name(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (axis, name, _)| text.replace(&format!("<{axis}>"), name))
     }

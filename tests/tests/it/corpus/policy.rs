@@ -85,15 +85,10 @@ pub(super) fn policies() -> Vec<PolicyCase> {
                 let before = files.iter().position(|known| known.name == entry.file);
                 let before = before.map(|position| files.remove(position).text).unwrap_or_default();
                 let text = match (&entry.replace, &entry.text, &entry.bytes) {
-                    (Some([from, to]), None, None) => {
-                        assert!(before.contains(from.as_str()), "{name}: `{from}` is not in {}", entry.file);
-                        before.replacen(from.as_str(), &fill.text(to), 1)
-                    }
+                    (Some(_), None, None) => fill.replaced(&before, entry.replace.as_ref(), &name),
                     (None, Some(text), None) => fill.text(text),
-                    (None, None, Some(parts)) => {
-                        let parts: Vec<String> = parts.iter().map(|part| fill.text(part)).collect();
-                        String::from_utf8(bytes(&parts, &Pieces::new())).expect("a policy file is text")
-                    }
+                    (None, None, Some(parts)) => String::from_utf8(bytes(&fill.texts(parts), &Pieces::new()))
+                        .expect("a policy file is text"),
                     _ => {
                         assert!(entry.removed, "{name}: give `replace`, `text`, `bytes` or `removed`");
                         String::new()
@@ -102,8 +97,7 @@ pub(super) fn policies() -> Vec<PolicyCase> {
                 if !entry.removed {
                     files.push(PolicyFile { name: entry.file.clone(), text });
                 }
-                let says = entry.says.iter().map(|words| fill.text(words)).collect();
-                let expected = verdict(&fill.text(&entry.verdict), says, ());
+                let expected = verdict(&fill.text(&entry.verdict), fill.texts(&entry.says), ());
                 cases.push(PolicyCase { name, files, changed: entry.file.clone(), expected });
             }
         }
@@ -204,20 +198,17 @@ pub(super) fn conditions(catalogue: &Catalogue) -> Vec<ConditionCase> {
                 let name = format!("{family}/{}", fill.name(&entry.name));
                 let when = match (&entry.when, &entry.bytes) {
                     (Some(when), None) => fill.text(when),
-                    (None, Some(parts)) => {
-                        let parts: Vec<String> = parts.iter().map(|part| fill.text(part)).collect();
-                        String::from_utf8(bytes(&parts, &file.pieces)).expect("a condition is text")
-                    }
+                    (None, Some(parts)) => String::from_utf8(bytes(&fill.texts(parts), &file.pieces))
+                        .expect("a condition is text"),
                     _ => panic!("{name}: give `when` or `bytes`"),
                 };
                 let facts = fill.text(entry.event.as_ref().unwrap_or(&file.event));
                 let facts = catalogue.facts_from_json(&file.on, &facts);
-                let says = entry.says.iter().map(|words| fill.text(words)).collect();
                 let expected = match entry.verdict.as_str() {
                     "true" => Expected::Accept(Said::True),
                     "false" => Expected::Accept(Said::False),
                     "unknown" => Expected::Accept(Said::Unknown),
-                    rejected => verdict(rejected, says, Said::Unknown),
+                    rejected => verdict(rejected, fill.texts(&entry.says), Said::Unknown),
                 };
                 let event = Event {
                     id: "e-1".into(),

@@ -77,33 +77,27 @@ pub(super) fn cases() -> Vec<SourceCase> {
             for fill in filled(&entry.name, &entry.axes) {
                 let name = format!("{family}/{}", fill.name(&entry.name));
                 let text = |text: &str| fill.text(text);
-                let parts = |parts: &[String]| {
-                    bytes(&parts.iter().map(|part| text(part)).collect::<Vec<_>>(), &file.pieces)
-                };
+                let parts = |parts: &[String]| bytes(&fill.texts(parts), &file.pieces);
                 let value = match (&entry.text, &entry.bytes) {
                     (Some(value), None) => Some(text(value).into_bytes()),
                     (None, Some(described)) => Some(parts(described)),
                     (None, None) if entry.tombstone => None,
                     _ => panic!("{name}: give `text`, `bytes` or `tombstone`"),
                 };
-                let source = entry.replace.as_ref().map_or(file.source.clone(), |[from, to]| {
-                    assert!(file.source.contains(from.as_str()), "{name}: `{from}` is not in the source");
-                    file.source.replacen(from.as_str(), &text(to), 1)
-                });
+                let source = fill.replaced(&file.source, entry.replace.as_ref(), &name);
                 let headers = file.headers.iter().filter(|(name, _)| !entry.with.contains_key(*name));
-                let without: Vec<String> = entry.without.iter().map(|name| text(name)).collect();
+                let without = fill.texts(&entry.without);
                 let headers = headers.filter(|(name, _)| !without.contains(name)).chain(&entry.with);
                 let headers = headers.map(|(name, value)| (name.clone(), text(value).into_bytes()));
                 let twice = entry.twice.iter().map(|name| (text(name), b"another".to_vec()));
                 let events =
                     entry.events.iter().map(|event| json_of(&toml::Value::Table(event.clone()), &text));
-                let says = entry.says.iter().map(|words| text(words)).collect();
                 cases.push(SourceCase {
                     source,
                     key: entry.key.as_deref().map(parts),
                     headers: headers.chain(twice).collect(),
                     value,
-                    expected: verdict(&text(&entry.verdict), says, events.collect()),
+                    expected: verdict(&text(&entry.verdict), fill.texts(&entry.says), events.collect()),
                     name,
                 });
             }

@@ -1,12 +1,11 @@
 //! Whatever the policy and the event: the rules found are those that CEL finds, one by one, in order.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::Kind;
 use crate::decide::decide;
-use crate::{Ask, Department, Facts, Field, Format, Kind, Parts, Pii, Priority, Shape, Stream, Templates};
+use crate::invented::{self, field, parts, rule, shape};
 
 const ATTRIBUTES: &[&str] = &[
     "state", "channel", "value", "weight", "count", "due", "done", "urgent", "ids", "part", "id", "time",
@@ -163,57 +162,18 @@ fn events() -> impl Strategy<Value = Vec<Value>> {
 }
 
 fn event(values: Vec<Value>) -> Event {
-    let field = |name: &&str| Field {
-        name: (*name).into(),
-        kind: Kind::Text,
-        default: Some(Value::Absent),
-        pii: Pii::None,
-        doc: String::new(),
-    };
-    let shape = Shape {
-        event_type: "order.placed".into(),
-        stream: Stream::Order,
-        version: 1,
-        doc: String::new(),
-        fields: ATTRIBUTES[..10].iter().map(field).collect(),
-    };
-    Event {
-        id: "SP".into(),
-        source: "/shop".into(),
-        subject: "a".into(),
-        correlation_id: "a".into(),
-        occurred: "2026-03-02T08:00:00Z".parse().unwrap(),
-        history: None,
-        facts: Facts::new(Arc::new(shape), values),
-        extensions: Vec::new(),
-    }
+    let fields = ATTRIBUTES[..10].iter().map(|name| field(name, Kind::Text)).collect();
+    let event = invented::event(shape("order.placed", fields), values);
+    Event { id: "SP".into(), subject: "a".into(), correlation_id: "a".into(), ..event }
 }
 
 fn policy(conditions: &[(Option<String>, bool)]) -> Policy {
     let rules = conditions.iter().enumerate().map(|(number, (when, stop))| Rule {
-        id: format!("rule-{number}").into(),
-        owner: "operations".into(),
-        event_types: vec!["order.placed".into()],
         when: when.as_deref().map(|when| Expression::parse(when).unwrap()),
-        to: vec![0],
-        audience: None,
-        ask: Ask::Know,
-        priority: Priority::Normal,
-        requires: Vec::new(),
-        template: None,
-        because: None,
         stop: *stop,
+        ..rule(&format!("rule-{number}"), &[0])
     });
-    let (name, title) = ("quality".into(), "Quality".into());
-    Policy::new(Parts {
-        version: "v1".into(),
-        departments: vec![Department { name, title, format: Format::Json, partitions: 1 }],
-        chain: Vec::new(),
-        rules: rules.collect(),
-        templates: Templates::default(),
-        ignored: HashMap::new(),
-        people: Vec::new(),
-    })
+    Policy::new(parts(&["quality"], rules.collect()))
 }
 
 type Found = (Vec<(Arc<str>, String)>, Vec<(Arc<str>, Unknown)>);

@@ -6,22 +6,15 @@ use cel::ExecutionError;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Expression, Field, Kind, Pii, Scope, Shape, Stream, Value};
-
-fn field(name: &str, kind: Kind) -> Field {
-    Field { name: name.into(), kind, default: Some(Value::Absent), pii: Pii::None, doc: String::new() }
-}
-
-fn shape(event_type: &str, fields: Vec<Field>) -> Shape {
-    Shape { event_type: event_type.into(), stream: Stream::Order, version: 1, doc: String::new(), fields }
-}
+use crate::invented::{field, shape};
+use crate::{Expression, Kind, Scope, Shape, Value};
 
 fn symbols() -> Kind {
     let symbols = ["email", "telephone", "web"].map(Arc::from).to_vec();
     Kind::Symbol { symbols, fallback: "web".into() }
 }
 
-fn placed() -> Shape {
+fn placed() -> Arc<Shape> {
     let item = vec![field("price", Kind::Decimal { scale: 2 }), field("category", Kind::Text)];
     shape(
         "order.placed",
@@ -190,7 +183,7 @@ fn a_text_that_an_enumeration_does_not_have_is_told_with_the_nearest_one() {
 fn a_rule_on_several_types_is_checked_against_each_that_has_the_fact() {
     let (placed, other) =
         (placed(), shape("contact.received", vec![field("value", Kind::Text), field("note", Kind::Text)]));
-    let all = [&placed, &other];
+    let all = [placed.as_ref(), other.as_ref()];
     let check = |source: &str, shape: &Shape| {
         let scope = TypeScope::default().with("event", Type::of_event_among(shape, &all));
         Expression::parse(source).unwrap().check_condition(&scope).len()
