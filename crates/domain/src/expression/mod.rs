@@ -84,7 +84,7 @@ pub struct SyntaxError {
 pub enum Unknown {
     /// It reads something that is not there.
     #[error("`{0}` is not given")]
-    Missing(String),
+    Missing(Arc<str>),
     /// It cannot be computed on these values. Says what does not fit and never repeats a value.
     #[error("{0}")]
     Failed(String),
@@ -151,7 +151,7 @@ impl Expression {
 /// Why there is no result.
 fn unknown(error: &ExecutionError) -> Unknown {
     match error {
-        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.to_string()),
+        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.as_str().into()),
         error => Unknown::Failed(functions::reason(error)),
     }
 }

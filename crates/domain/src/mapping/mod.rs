@@ -313,7 +313,7 @@ impl Reading<'_> {
         let fields = event.shape.fields.iter().zip(&event.facts);
         let values = fields.map(|(field, source)| {
             let value = match source {
-                FactSource::Default => Err(Unknown::Missing(field.name.to_string())),
+                FactSource::Default => Err(Unknown::Missing(Arc::clone(&field.name))),
                 FactSource::Own(expression) => self.evaluate(expression),
                 FactSource::Shared(position) => self.shared[*position].clone(),
             };
