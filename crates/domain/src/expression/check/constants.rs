@@ -73,7 +73,8 @@ impl Checker<'_> {
             *known == name && given.get(*at).is_some_and(|argument| is_constant(argument))
         });
         let (span, fails) = if given.iter().all(|argument| is_constant(argument)) {
-            (self.spans.whole(part), fails(self.spans.text(part)))
+            let spoilt = name == "duration" && given.iter().any(|it| !is_whole_duration(it));
+            (self.spans.whole(part), spoilt || fails(self.spans.text(part)))
         } else if let Some((_, at, probe)) = reader {
             (self.spans.whole(given[*at]), fails(&probe.replace('#', self.spans.text(given[*at]))))
         } else {
@@ -124,6 +125,19 @@ fn is_constant(part: &IdedExpr) -> bool {
 fn fails(source: &str) -> bool {
     let context = Context::with_env(std::sync::Arc::clone(&LANGUAGE));
     Expression::parse(source).is_ok_and(|expression| expression.program.execute(&context).is_err())
+}
+
+/// Whether a duration is read to its end: CEL's reader stops where it understands no more, and `48h30` is 48 hours.
+fn is_whole_duration(part: &IdedExpr) -> bool {
+    let Some(text) = literal_text(part) else { return true };
+    let mut rest = text.strip_prefix('-').unwrap_or(text);
+    while !matches!(rest, "" | "0") {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let after = ["ms", "us", "ns", "h", "m", "s"].iter().find_map(|known| unit.strip_prefix(known));
+        let Some(after) = after.filter(|_| unit.len() < rest.len()) else { return false };
+        rest = after;
+    }
+    true
 }
 
 /// The day that was meant, where there is no doubt: `2026-3-5`, or the day of a stamp.

@@ -219,6 +219,10 @@ fn what_is_written_out_and_can_never_be_read_is_told() {
         instant,
         &["never has a value", "2026-03-02T10:00:00Z"],
     );
+    for long in ["duration('48h30')", "duration('5min')", "duration('1h and a half')", "duration('')"] {
+        faulty(&format!("event.time - event.paid_at > {long}"), Operands, long, &["duration('90m')"]);
+    }
+    fits("event.time - event.paid_at > duration('-1h30m') && event.time - event.paid_at < duration('0')");
     let long = "duration('x')";
     faulty(&format!("event.time - event.paid_at > {long}"), Operands, long, &["duration('48h')"]);
     faulty(
