@@ -3,6 +3,7 @@
 //! Owns the meaning of *unknown*: an expression that reads what is not there has no result. It does
 //! not know events or rows; those put their values into a [`Scope`].
 
+mod canonical;
 mod check;
 mod convert;
 mod encodings;
@@ -19,7 +20,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
-pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
+pub use check::{Complaint, Fault, Known, Never, RecordType, Type, TypeScope};
 
 pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
