@@ -42,7 +42,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Problems, Severity};
 pub use directory::PolicyFile;
-pub use load::{Loaded, load, load_files};
+pub use load::{Loaded, load, load_files, load_kept};
 pub use mapping::{load_mapping, parse_mapping};
 pub use sources::{Mapped, load_mapped};
 pub use starter::{StarterError, write_schemas, write_starter};

@@ -37,27 +37,37 @@ pub fn load(root: &Path, catalogue: &Catalogue) -> Result<Loaded, Problems> {
     if !root.is_dir() {
         return Err(Problems(problems));
     }
-    check(root, directory, catalogue, (problems, Tests::Run))
+    check(root, directory, catalogue, (problems, Purpose::Run))
 }
 
-/// Checks a policy whose files were kept elsewhere; `name` stands before theirs in what is wrong with them. Its
-/// rule tests are not run: they passed when it was kept, and it must stay readable.
+/// Checks a policy whose files come from elsewhere, but does not run its rule tests; `name` stands before theirs in
+/// what is wrong with them.
 pub fn load_files(name: &Path, files: Vec<PolicyFile>, catalogue: &Catalogue) -> Result<Loaded, Problems> {
-    check(name, Directory::of(name, files), catalogue, (Vec::new(), Tests::Leave))
+    check(name, Directory::of(name, files), catalogue, (Vec::new(), Purpose::Check))
 }
 
-/// Whether the tests of the rules are run.
+/// Reads a version of a policy that ran and was kept. What it said was understood then, so checks that came later
+/// are no more than warnings: it must stay readable for as long as its decisions are.
+pub fn load_kept(name: &Path, files: Vec<PolicyFile>, catalogue: &Catalogue) -> Result<Loaded, Problems> {
+    check(name, Directory::of(name, files), catalogue, (Vec::new(), Purpose::Read))
+}
+
+/// What is wrong with a condition that is evaluated all the same, and has an answer or none.
+const CHECKS_OF_CONDITIONS: [&str; 3] = ["operands-invalid", "symbol-unknown", "fact-unknown"];
+
+/// What a policy is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Tests {
+enum Purpose {
     Run,
-    Leave,
+    Check,
+    Read,
 }
 
 fn check(
     root: &Path,
     directory: Directory,
     catalogue: &Catalogue,
-    (mut problems, run): (Vec<Diagnostic>, Tests),
+    (mut problems, purpose): (Vec<Diagnostic>, Purpose),
 ) -> Result<Loaded, Problems> {
     let read = |name| directory.file(name);
     let manifest =
@@ -104,7 +114,11 @@ fn check(
     });
     coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
     let mut count = 0;
-    if run == Tests::Run {
+    if purpose == Purpose::Read {
+        let checks = problems.iter_mut().filter(|problem| CHECKS_OF_CONDITIONS.contains(&problem.code));
+        checks.for_each(|problem| problem.severity = Severity::Warning);
+    }
+    if purpose == Purpose::Run {
         let mut tested = Tested { catalogue, policy: &mut policy, holds: !has_errors(&problems) };
         count = rule_tests::run(&directory, &mut tested, &tests, &mut problems);
     }

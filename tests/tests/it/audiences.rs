@@ -137,6 +137,7 @@ fn what_is_kept_says_who_was_chosen_and_of_everybody_else_the_first_reason() {
                 {"rule": "near", "reason": "`'pt' in person.languages` is not so", "people": [id(2)]},
                 {"rule": "near", "reason": "`person.languages` is not given", "people": [id(4)]},
             ],
+            "first": {"source": "/invented-shop", "id": "A-1/order.placed", "policy_version": &*staff.policy.version},
         })
     );
     let decision: Json = serde_json::from_slice(world.records(DECISIONS)[0].value.as_ref().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
-use hinge_policy::{Loaded, PolicyFile, load_files};
+use hinge_policy::{Loaded, PolicyFile, load_kept};
 use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Committed, Outgoing, Positions, Reader, Session, TopicSpec};
 
@@ -143,7 +143,7 @@ impl Stored {
             );
             Coded::new("policy-version-unreadable", 1, message)
         };
-        let loaded = load_files(Path::new(&format!("{POLICY} {version}")), files, catalogue);
+        let loaded = load_kept(Path::new(&format!("{POLICY} {version}")), files, catalogue);
         let loaded = loaded.map_err(|problems| unreadable(problems.to_string()))?;
         if *loaded.policy.version != *version {
             return Err(unreadable(format!("its files make the version `{}`", loaded.policy.version)).into());

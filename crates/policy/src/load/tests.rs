@@ -217,3 +217,27 @@ fn a_file_that_nests_without_end_is_refused_like_any_other() {
         assert!(problems.0.iter().any(|problem| problem.code == "yaml-invalid"), "{open}: {problems}");
     }
 }
+
+#[test]
+fn a_version_that_ran_stays_readable_whatever_is_checked_later() {
+    let late = |when: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        write_starter(folder.path()).unwrap();
+        let mut files = load(folder.path(), &Catalogue::builtin()).unwrap().files;
+        let routes = files.iter_mut().find(|file| file.name == "routes/20-orders.yaml").unwrap();
+        routes.text = format!(
+            "routes:\n  - {{id: late, owner: quality, on: order.placed, to: quality, when: \"{when}\"}}\n  \
+             - {{id: rest, owner: quality, on: [order.confirmed, order.changed, order.cancelled], to: quality}}\n"
+        );
+        files
+    };
+    let kept = |when| load_kept(Path::new("kept"), late(when), &Catalogue::builtin());
+    let policy = kept("event.promised_date > '01.03.2026'").unwrap().policy;
+    assert!(policy.rules.iter().any(|rule| &*rule.id == "late"));
+    assert!(
+        load_files(Path::new("new"), late("event.promised_date > '01.03.2026'"), &Catalogue::builtin())
+            .is_err()
+    );
+    // What cannot be read at all would be left out, and the version would be another one.
+    assert!(kept("event.promised_date >").is_err());
+}
