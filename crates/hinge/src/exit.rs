@@ -48,6 +48,7 @@ impl Coded {
         "policy-version-unreadable",
         "schema-unusable",
         "partition-stopped",
+        "rejects-unusable",
         "repair-refused",
         "row-unmapped",
         "row-unreadable",

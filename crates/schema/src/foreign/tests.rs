@@ -24,7 +24,7 @@ fn mapping(value: &str) -> Mapping {
     });
     let facts = facts.collect();
     Mapping {
-        source: "urn:example:shop".into(),
+        source: hinge_domain::Origin::Fixed("urn:example:shop".into()),
         zone: TimeZone::UTC,
         rows: None,
         delimiter: b',',
