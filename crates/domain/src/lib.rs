@@ -46,7 +46,8 @@ pub use expression::{
     Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
 };
 pub use mapping::{
-    EventMapping, FactSource, Given, Join, Mapped, Mapping, Origin, ROW, Row, SharedFact, Unfit, Unmapped, ZONE, unfit,
+    EventMapping, FactSource, Given, Join, Mapped, Mapping, Origin, ROW, Row, SharedFact, Unfit, Unmapped,
+    ZONE, unfit,
 };
 pub use nearest::nearest;
 pub use notification::{

@@ -74,7 +74,9 @@ mod tests {
             );
             assert_eq!(date(text, &zone).map(|it| it.to_string()).as_deref(), Some(date_meant), "{text}");
         }
-        for text in ["2026-03-02T10:00:00+25:00", "2026-03-02 10:00:00-24:00", "2026-03-02T10:00+24:00[-24:00]"] {
+        for text in
+            ["2026-03-02T10:00:00+25:00", "2026-03-02 10:00:00-24:00", "2026-03-02T10:00+24:00[-24:00]"]
+        {
             assert_eq!((instant(text, &zone), date(text, &zone)), (None, None), "{text}");
         }
         let far = instant("2026-03-02T10:00:00+23:59", &zone).map(|it| it.to_string());

@@ -27,7 +27,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hinge_domain::{
-    EventMapping, Expression, FactSource, Field, Join, Kind, Mapping, Origin, ROW, Read, Shape, SharedFact, Unfit, ZONE, nearest, unfit,
+    EventMapping, Expression, FactSource, Field, Join, Kind, Mapping, Origin, ROW, Read, Shape, SharedFact,
+    Unfit, ZONE, nearest, unfit,
 };
 use hinge_schema::{Catalogue, is_uri_reference};
 use jiff::tz::TimeZone;
@@ -95,7 +96,13 @@ struct Shared {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(page: Page<'a>, catalogue: &'a Catalogue) -> Self {
-        Self { page, catalogue, names: vec![ROW.to_owned(), ZONE.to_owned()], zone: TimeZone::UTC, hides_source: false }
+        Self {
+            page,
+            catalogue,
+            names: vec![ROW.to_owned(), ZONE.to_owned()],
+            zone: TimeZone::UTC,
+            hides_source: false,
+        }
     }
 
     /// A mapping for files, which has nothing to say of topics.
@@ -145,7 +152,8 @@ impl<'a> Reader<'a> {
         let events: Vec<EventMapping> =
             file.events.value.into_iter().filter_map(|entry| self.event(entry, &shared)).collect();
         for (name, value) in &shared_facts {
-            let expression = shared.facts.iter().find(|fact| *fact.name == name.value).map(|fact| &fact.value);
+            let expression =
+                shared.facts.iter().find(|fact| *fact.name == name.value).map(|fact| &fact.value);
             let fields = events.iter().find_map(|event| {
                 event.shape.position(&name.value).map(|position| event.shape.fields[position].clone())
             });
@@ -270,7 +278,8 @@ impl<'a> Reader<'a> {
             && id.as_ref().is_some_and(|id| id.reads().iter().any(|read| is(read, "id")))
             && !asked.into_iter().flatten().any(reads_source)
         {
-            let message = "two producers may give the same id, and `source:` is the same for all of them".to_owned();
+            let message =
+                "two producers may give the same id, and `source:` is the same for all of them".to_owned();
             let help = "the identity of a CloudEvent is its source and its id: leave `source:` out, and the events keep \
                         their own, or put `ce.source` into the id or the condition";
             self.page.warn("mapping-invalid", &entry.id, message, help);

@@ -25,7 +25,7 @@ impl fmt::Display for Path<'_> {
 }
 
 /// A name as it may be told: what a sender calls a member may be somebody's address, and as long as it likes.
-fn shown(name: &str) -> &str {
+pub(crate) fn shown(name: &str) -> &str {
     const LONGEST: usize = 64;
     let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let told = name.len() <= LONGEST && !name.contains("..") && name.chars().all(usual);

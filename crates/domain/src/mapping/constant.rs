@@ -39,7 +39,9 @@ fn wrong(value: Value, kind: &Kind, zone: &TimeZone) -> Option<Unfit> {
     let fell_back = Cell::new(false);
     match fit(value, kind, Fitting { zone, fell_back: &fell_back }) {
         Err(why) => Some(Unfit::Kind(why)),
-        Ok(_) if fell_back.get() => Some(Unfit::Kind("a word in it is none of those that there are".to_owned())),
+        Ok(_) if fell_back.get() => {
+            Some(Unfit::Kind("a word in it is none of those that there are".to_owned()))
+        }
         Ok(_) => None,
     }
 }
@@ -53,9 +55,8 @@ mod tests {
         let channel = Kind::Symbol { symbols: vec!["web".into(), "other".into()], fallback: "other".into() };
         let channels = Kind::List(Box::new(channel.clone()));
         let money = Kind::Decimal { scale: 2 };
-        let check = |source: &str, kind: &Kind| {
-            unfit(&Expression::parse(source).unwrap(), kind, &TimeZone::UTC)
-        };
+        let check =
+            |source: &str, kind: &Kind| unfit(&Expression::parse(source).unwrap(), kind, &TimeZone::UTC);
         let word = |word: &str| Some(Unfit::Word(word.to_owned()));
         assert_eq!(check("'web'", &channel), None);
         assert_eq!(check("'other'", &channel), None);

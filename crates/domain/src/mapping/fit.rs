@@ -172,6 +172,9 @@ fn record(mut members: Vec<(Arc<str>, Value)>, fields: &[Field], by: Fitting<'_>
     if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == *name))
     {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_ref()).collect();
+        // What a sender calls a member may be somebody's address.
+        let usual = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let name = if usual { name } else { "?" };
         return Err(format!("there is no `{name}` in it, only {}", names.join(", ")));
     }
     let mut fitted = Vec::with_capacity(fields.len());

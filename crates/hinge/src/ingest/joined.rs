@@ -8,8 +8,8 @@ use hinge_domain::{Join, Mapping, Row, Value};
 use indicatif::ProgressBar;
 
 use super::rejects::Rejects;
-use super::unusable;
 use super::rows::Rows;
+use super::unusable;
 
 /// The rows of one joined file.
 #[derive(Debug)]

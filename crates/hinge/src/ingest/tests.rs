@@ -262,7 +262,9 @@ fn rejects_never_overwrite_what_is_read_and_have_somewhere_to_go() {
         error.downcast_ref::<Coded>().map(|error| error.code)
     };
     let before = fs::read_to_string(shop.path("orders.csv")).unwrap();
-    for name in ["orders.csv", "log/../orders.csv", "items.csv", "mapping.yaml", "nowhere/rejects.jsonl", "log"] {
+    for name in
+        ["orders.csv", "log/../orders.csv", "items.csv", "mapping.yaml", "nowhere/rejects.jsonl", "log"]
+    {
         assert_eq!(code(name), Some("rejects-unusable"), "{name}");
     }
     #[cfg(unix)]

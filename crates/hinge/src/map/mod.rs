@@ -151,30 +151,33 @@ fn tell(tried: &[Tried], out: &mut dyn Write) -> Result<()> {
         tried.len()
     )?;
     let counted = |counts: BTreeMap<&str, usize>| {
-        let names: Vec<String> = counts.into_iter().map(|(name, count)| format!("{} ({count})", visible(name))).collect();
+        let names: Vec<String> =
+            counts.into_iter().map(|(name, count)| format!("{} ({count})", visible(name))).collect();
         names.join(", ")
     };
     if !unread.is_empty() {
         writeln!(out, "never read: {}", counted(unread))?;
     }
     if !unknown_words.is_empty() {
-        writeln!(out, "words that these facts do not have, told as what stands for any other: {}", counted(unknown_words))?;
+        writeln!(
+            out,
+            "words that these facts do not have, told as what stands for any other: {}",
+            counted(unknown_words)
+        )?;
     }
     Ok(())
 }
 
 fn tell_event(event: &Event, out: &mut dyn Write) -> Result<()> {
     let Event { id, subject, correlation_id, occurred, .. } = event;
-    let under = if subject == correlation_id {
-        String::new()
-    } else {
-        format!(" under {}", visible(correlation_id))
-    };
+    let under =
+        if subject == correlation_id { String::new() } else { format!(" under {}", visible(correlation_id)) };
     let (id, subject) = (visible(id), visible(subject));
     writeln!(out, "  {}  id {id}  {occurred}  about {subject}{under}", event.event_type())?;
     let told =
         event.facts.given().filter(|(_, value)| !matches!(value, Value::List(items) if items.is_empty()));
-    let facts: Vec<String> = told.map(|(name, value)| format!("{name}={}", visible(&value.to_string()))).collect();
+    let facts: Vec<String> =
+        told.map(|(name, value)| format!("{name}={}", visible(&value.to_string()))).collect();
     if !facts.is_empty() {
         writeln!(out, "    {}", facts.join("  "))?;
     }
@@ -184,7 +187,11 @@ fn tell_event(event: &Event, out: &mut dyn Write) -> Result<()> {
 /// A text of somebody else's as it can be shown: what would move the cursor or colour the terminal is written out.
 fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, sign| {
-        if sign.is_control() { shown.extend(sign.escape_default()) } else { shown.push(sign) }
+        if sign.is_control() {
+            shown.extend(sign.escape_default())
+        } else {
+            shown.push(sign)
+        }
         shown
     })
 }

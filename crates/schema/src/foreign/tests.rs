@@ -164,7 +164,13 @@ fn a_change_is_its_row_with_or_without_a_wrapper_and_flattened() {
             ),
             (
                 r#"{"a": 1, "__deleted": "true"}"#,
-                &["row={\"a\":1,\"__deleted\":\"true\"}", "op=\"d\"", "before=null", "source={}", "ts_ms=null"],
+                &[
+                    "row={\"a\":1,\"__deleted\":\"true\"}",
+                    "op=\"d\"",
+                    "before=null",
+                    "source={}",
+                    "ts_ms=null",
+                ],
             ),
             (r#"{"a": 1}"#, &["data-invalid"]),
             (r#"{"op": "x", "after": {"a": 1}}"#, &["data-invalid"]),

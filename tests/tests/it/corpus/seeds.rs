@@ -37,7 +37,10 @@ pub(super) fn record_bytes<'a>(
 }
 
 fn record_seed(case: &RecordCase) -> Vec<u8> {
-    record_bytes(case.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())), case.value.as_deref())
+    record_bytes(
+        case.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())),
+        case.value.as_deref(),
+    )
 }
 
 /// Writes the seeds of a target that are short enough, each once, and says how many there are.

@@ -12,8 +12,8 @@ use serde_json::{Value as Json, json};
 use super::bytes::{Pieces, bytes};
 use super::mapping::{json_of, same_events};
 use super::policy::{refusals, starter};
-use super::seeds::record_bytes;
 use super::record::facts_of;
+use super::seeds::record_bytes;
 use super::{Expected, files, filled, verdict};
 
 /// A record of another system, and what must become of it.
@@ -140,7 +140,10 @@ fn events(case: &SourceCase, catalogue: &Catalogue) -> Result<Vec<Json>, Vec<(St
 impl SourceCase {
     /// The case as the fuzz target `source` reads it: the source, a line `===`, and the record.
     pub(super) fn seed(&self) -> Vec<u8> {
-        let record = record_bytes(self.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))), self.value.as_deref());
+        let record = record_bytes(
+            self.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))),
+            self.value.as_deref(),
+        );
         [self.source.as_bytes(), super::seeds::DIVIDER, &record].concat()
     }
 }
