@@ -188,9 +188,9 @@ fn tell_event(event: &Event, out: &mut dyn Write) -> Result<()> {
 fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, sign| {
         if sign.is_control() {
-            shown.extend(sign.escape_default())
+            shown.extend(sign.escape_default());
         } else {
-            shown.push(sign)
+            shown.push(sign);
         }
         shown
     })
