@@ -234,9 +234,13 @@ impl World {
 
     /// What the departments were told, in the order of each topic.
     pub fn notifications(&self) -> Vec<NotificationRecord> {
+        self.told().iter().map(|record| notification(record).notification).collect()
+    }
+
+    /// The same, as records.
+    pub fn told(&self) -> Vec<Record> {
         let topics = self.policy.departments.iter().map(|department| Policy::topic_of(&department.name));
-        let records: Vec<Record> = topics.flat_map(|topic| self.records(&topic)).collect();
-        records.iter().map(|record| notification(record).notification).collect()
+        topics.flat_map(|topic| self.records(&topic)).collect()
     }
 
     /// The records that a topic got since the world began.

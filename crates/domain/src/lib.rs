@@ -43,7 +43,8 @@ pub use decide::{Decision, Matched, Undecided, Verdict, decide};
 pub use event::{Content, Event, Facts, HISTORY_AFTER, Identity};
 pub use explain::{Answer, Choice, Considered, Explanation, Part, Seen, Shortfall, explain, seen};
 pub use expression::{
-    Complaint, Expression, Fault, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope, Unknown,
+    Complaint, Expression, Fault, Known, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope,
+    Unknown,
 };
 pub use mapping::{
     EventMapping, FactSource, Given, Join, Mapped, Mapping, Origin, ROW, Row, SharedFact, Unfit, Unmapped,

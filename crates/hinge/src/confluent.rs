@@ -40,7 +40,7 @@ fn read_folder(folder: &Path) -> Result<Vec<(SchemaId, ForeignSchema)>> {
     }
     // In one order, so that of several mistakes the same one is told each time.
     files.sort();
-    files.iter().map(|file| Ok((id(file)?, schemas::read(file)?))).collect()
+    files.iter().map(|file| Ok((id(file)?, schemas::read(file, 78)?))).collect()
 }
 
 /// The id that a file is named by.

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use hinge_policy::Problems;
 
+use crate::summary;
+
 /// The exit codes, as `hinge explain exit-codes` and the README show them.
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
@@ -35,6 +37,7 @@ impl Coded {
     /// The codes that this crate gives.
     pub(crate) const CODES: &'static [&'static str] = &[
         "admin-port-taken",
+        "argument-invalid",
         "code-unknown",
         "demo-folder-taken",
         "department-unknown",
@@ -87,12 +90,9 @@ pub(crate) fn warn(warnings: &Problems) {
 
 /// How much was found: `2 errors and 1 warning`.
 pub(crate) fn counted(problems: &Problems) -> String {
-    let count = |number: usize, what: &str| {
-        (number > 0).then(|| format!("{number} {what}{}", if number == 1 { "" } else { "s" }))
-    };
     let (errors, warnings) = problems.counts();
-    let counts: Vec<String> =
-        [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+    let counts = [(errors, "error"), (warnings, "warning")].into_iter().filter(|(number, _)| *number > 0);
+    let counts: Vec<String> = counts.map(|(number, what)| summary::count(number, what)).collect();
     counts.join(" and ")
 }
 

@@ -14,7 +14,7 @@ use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
-use crate::summary::table;
+use crate::summary::{count, table};
 use crate::tail;
 
 /// `hinge held ..`
@@ -166,7 +166,8 @@ fn show(held: &Held, opened: &Opened, format: Format, out: &mut dyn Write) -> Re
     match format {
         Format::Json => writeln!(out, "{}", document(held))?,
         Format::Text => {
-            writeln!(out, "{} is held since {}, {} records.", key.name(), key.since, key.records)?;
+            let records = count(key.records, "record");
+            writeln!(out, "{} is held since {}, {records}.", key.name(), key.since)?;
             writeln!(out, "The record {} was rejected with `{}`:", key.letter, key.code)?;
             writeln!(out, "`hinge dead-letters show {}` tells more.", key.letter)?;
             if wished.is_some() {

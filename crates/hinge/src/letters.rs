@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
+use hinge_domain::nearest;
 use hinge_router::operator::{self, Closed, Closing, Letter, Replay};
-use hinge_router::{DEAD_LETTERS, RecordPlace};
+use hinge_router::{DEAD_LETTERS, Held, RecordPlace};
 use hinge_schema::{Catalogue, Code};
 use hinge_stream::Record;
 use jiff::Timestamp;
@@ -20,7 +21,8 @@ use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
-use crate::tail;
+use crate::summary::count;
+use crate::{confluent, tail};
 
 /// How long to wait for a record that is known to be there.
 const WAIT: Duration = Duration::from_secs(5);
@@ -126,7 +128,10 @@ pub(crate) fn letters(
             }
             let mut name = String::new();
             let by = by.with(&mut name, reason.as_deref());
-            replay(&opened, &letter, with.as_deref(), by, out)
+            let is_input = settings.input_topics().iter().any(|topic| **topic == *place.partition.topic);
+            let repairing =
+                Repairing { opened: &opened, catalogue: confluent::catalogue(&settings)?, is_input };
+            repairing.replay(&letter, with.as_deref(), by, out)
         }
         Action::Discard { place, by, reason, .. } => {
             let letter = find(&opened, place)?;
@@ -136,6 +141,16 @@ pub(crate) fn letters(
             operator::close(appender.as_mut(), &letter.place, Closing::Discarded, &by)?;
             appender.flush()?;
             writeln!(out, "{} is marked as discarded; it stays in {DEAD_LETTERS}.", letter.place)?;
+            let held = operator::held_keys(opened.log.reader()?.as_mut())?;
+            for Held { key, .. } in held.iter().filter(|held| held.key.letter == letter.place) {
+                let (name, records) = (key.name(), count(key.records, "record"));
+                writeln!(
+                    out,
+                    "{records} of {name} still {} behind it: `hinge held release {name}` lets them go on, `hinge held \
+                     discard {name}` puts them into the dead letters.",
+                    if key.records == 1 { "waits" } else { "wait" }
+                )?;
+            }
             Ok(())
         }
     }
@@ -155,7 +170,17 @@ impl Wanted<'_> {
         format: Format,
         out: &mut dyn Write,
     ) -> Result<()> {
-        let (mut shown, mut done) = (0_u64, 0_u64);
+        if let Some(unknown) = self.code.filter(|code| !is_code(code)) {
+            let near = nearest(unknown, Code::ALL.iter().map(|code| code.as_str()));
+            let near = near.map(|near| format!("; do you mean `{near}`?")).unwrap_or_default();
+            return Err(Coded::new(
+                "code-unknown",
+                2,
+                format!("no record is rejected with `{unknown}`{near}"),
+            )
+            .into());
+        }
+        let (mut shown, mut done) = (0_usize, 0_usize);
         let mut written = Ok(());
         operator::each_letter(opened.log.reader()?.as_mut(), &mut |letter| {
             let topic = letter.place.partition.topic.as_ref();
@@ -178,7 +203,7 @@ impl Wanted<'_> {
             } else {
                 String::new()
             };
-            writeln!(out, "{shown} dead letters{more}")?;
+            writeln!(out, "{}{more}", count(shown, "dead letter"))?;
         }
         Ok(())
     }
@@ -190,8 +215,9 @@ fn line(letter: &Letter, state: Option<&str>, format: Format, out: &mut dyn Writ
         writeln!(out, "{}", document(letter, state))?;
         return Ok(());
     }
-    let id =
-        letter.event_id().map_or_else(|| "no id that can be read".to_owned(), |id| format!("event {id}"));
+    let id = letter
+        .event_id()
+        .map_or_else(|| "no id that can be read".to_owned(), |id| format!("event {}", in_short(&id)));
     writeln!(out, "{}  {}  {}  {id}", letter.place, letter.code, when(letter))?;
     writeln!(out, "    {}", letter.detail)?;
     if let Some(state) = state {
@@ -264,48 +290,78 @@ fn find(opened: &Opened, place: &RecordPlace) -> Result<Letter> {
     })
 }
 
-fn replay(
-    opened: &Opened,
-    letter: &Letter,
-    with: Option<&Path>,
-    by: operator::By<'_>,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let refused = |message: String| -> Result<()> { Err(Coded::new("repair-refused", 1, message).into()) };
-    if !letter.can_be_replayed() {
-        let message = "this letter does not say where it came from, since its headers cannot be read; let the producer \
-                       write the record again";
-        return refused(message.to_owned());
+/// What a repair is held against.
+struct Repairing<'a> {
+    opened: &'a Opened,
+    catalogue: Catalogue,
+    /// Whether the record lies in a topic of Hinge's own events, so that what it can read is all that can be decided.
+    is_input: bool,
+}
+
+impl Repairing<'_> {
+    fn replay(
+        &self,
+        letter: &Letter,
+        with: Option<&Path>,
+        by: operator::By<'_>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        if !letter.can_be_replayed() {
+            return Err(refused(
+                "this letter does not say where it came from, since its headers cannot be read; let the producer write \
+                 the record again",
+            ));
+        }
+        let record =
+            if letter.is_body_omitted { from_input(self.opened, letter)? } else { letter.record.clone() };
+        let body = with.map(|file| {
+            std::fs::read(file)
+                .map_err(|error| refused(format!("`{}` cannot be read: {error}", file.display())))
+        });
+        let body = body.transpose()?;
+        if let Some(body) = body.as_ref().filter(|_| self.is_input) {
+            self.check(letter, &record, body)?;
+        }
+        let replay = Replay { record: &record, body: body.as_deref(), by };
+        operator::replay(self.opened.log.appender()?.as_mut(), letter, &replay)?;
+        let how = if body.is_some() { "repaired" } else { "as it came" };
+        writeln!(out, "{} is appended to {} again, {how}.", letter.place, letter.place.partition)?;
+        Ok(())
     }
-    let record = if letter.is_body_omitted { from_input(opened, letter)? } else { letter.record.clone() };
-    let body =
-        with.map(|file| std::fs::read(file).with_context(|| format!("`{}` cannot be read", file.display())));
-    let body = body.transpose()?;
-    if let Some(body) = &body {
+
+    /// A repair that cannot be read either would be a second dead letter, and the first one done with.
+    fn check(&self, letter: &Letter, record: &Record, body: &[u8]) -> Result<()> {
         let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
-        match Catalogue::builtin().decode(headers, Some(body)) {
-            Ok(repaired) => {
-                if let Some(id) = letter.event_id().filter(|id| *id != repaired.event.id) {
-                    let message = format!(
-                        "the repaired body tells of event `{}` and the rejected one of `{id}`; a repair keeps the id",
-                        repaired.event.id
-                    );
-                    return refused(message);
-                }
-            }
-            Err(rejection) => {
-                writeln!(
-                    out,
-                    "Hinge cannot read the repaired record either, unless by a mapping: {rejection}."
-                )?;
-            }
+        let repaired = self
+            .catalogue
+            .decode(headers, Some(body))
+            .map_err(|why| refused(format!("the repaired record cannot be read either: {why}")))?;
+        match letter.event_id().filter(|id| *id != repaired.event.id) {
+            None => Ok(()),
+            Some(id) => Err(refused(format!(
+                "the repaired body tells of event `{}` and the rejected one of `{id}`; a repair keeps the id",
+                repaired.event.id
+            ))),
         }
     }
-    let replay = Replay { record: &record, body: body.as_deref(), by };
-    operator::replay(opened.log.appender()?.as_mut(), letter, &replay)?;
-    let how = if body.is_some() { "repaired" } else { "as it came" };
-    writeln!(out, "{} is appended to {} again, {how}.", letter.place, letter.place.partition)?;
-    Ok(())
+}
+
+fn refused(message: impl Into<String>) -> anyhow::Error {
+    Coded::new("repair-refused", 1, message).into()
+}
+
+/// Whether records are rejected with this code.
+fn is_code(code: &str) -> bool {
+    Code::ALL.iter().any(|known| known.as_str() == code)
+}
+
+/// An id as a line can take it: whoever wrote it may have written anything.
+fn in_short(id: &str) -> String {
+    const LONGEST: usize = 100;
+    match id.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}..", id[..end].escape_debug()),
+        None => id.escape_debug().to_string(),
+    }
 }
 
 /// The record of a letter that lacks its body, from where it came.

@@ -60,10 +60,10 @@ pub(crate) fn schemas(action: &SchemasAction, format: Format, out: &mut dyn Writ
     Ok(ExitCode::SUCCESS)
 }
 
-/// A schema of the operator's, from its file.
-pub(crate) fn read(file: &Path) -> Result<ForeignSchema> {
+/// A schema of the operator's, from its file; `exit` is how the process ends if it is none.
+pub(crate) fn read(file: &Path, exit: u8) -> Result<ForeignSchema> {
     let unusable = |problem: &dyn std::fmt::Display| {
-        Coded::new("schema-unusable", 78, format!("`{}`: {problem}", file.display()))
+        Coded::new("schema-unusable", exit, format!("`{}`: {problem}", file.display()))
     };
     let text = fs::read_to_string(file).map_err(|error| unusable(&error))?;
     Ok(ForeignSchema::parse(&text).map_err(|error| unusable(&error))?)
@@ -131,7 +131,7 @@ fn check(
     against: Option<&str>,
     (format, out): (Format, &mut dyn Write),
 ) -> Result<ExitCode> {
-    let schema = read(file)?;
+    let schema = read(file, 2)?;
     let name = schema.full_name();
     let Some(event_type) = against.or_else(|| catalogue.type_of_record(&name)) else {
         let message = format!(

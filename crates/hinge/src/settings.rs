@@ -123,12 +123,6 @@ impl Settings {
     /// What no type can say: input topics that are not Hinge's own, a place to start that there is.
     pub(crate) fn checked(self) -> Result<Self> {
         self.start_at()?;
-        let inputs = self.input_topics();
-        if let Some(other) = self.router.hold.iter().find(|topic| !inputs.contains(topic)) {
-            let inputs = inputs.join("`, `");
-            let message = format!("`{other}` under router.hold is no input topic; those are `{inputs}`");
-            return Err(Coded::new("settings-invalid", 78, message).into());
-        }
         let (percent, row) = (self.router.stop_percent, self.router.stop_in_a_row);
         if !(0.0..=100.0).contains(&percent) || row > 0 && row > self.router.stop_window {
             let message =
@@ -180,6 +174,11 @@ impl Settings {
             }
         }
         topics.extend(sources.topics().into_iter().map(ToString::to_string));
+        if let Some(other) = self.router.hold.iter().find(|topic| !topics.contains(topic)) {
+            let read = topics.join("`, `");
+            let message = format!("`{other}` under router.hold is not read; what is read is `{read}`");
+            return Err(Coded::new("settings-invalid", 78, message).into());
+        }
         Ok(topics)
     }
 
@@ -312,13 +311,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_an_input_topic_and_what_stops_a_partition_can_be() {
+    fn what_is_held_is_a_topic_that_is_read_and_what_stops_a_partition_can_be() {
         let holding = |value| read(None, &[("HINGE_ROUTER__HOLD", value)]);
         assert_eq!(holding("order.events, service.events").unwrap().hold().topics.len(), 2);
         assert!(holding("").unwrap().hold().topics.is_empty());
         let file = read(Some("[router]\nhold = [\"order.events\"]\nstop_percent = 2"), &[]).unwrap();
         assert!(file.hold().topics.contains("order.events") && file.stops().percent > 1.9);
-        let wrong = holding("orders").unwrap_err().to_string();
+        let wrong = holding("orders").unwrap().topics_read(&Sources::default()).unwrap_err().to_string();
         assert!(wrong.contains("`orders`") && wrong.contains("`order.events`"), "{wrong}");
         assert!(read(None, &[("HINGE_ROUTER__STOP_PERCENT", "101")]).is_err());
         assert!(read(None, &[("HINGE_ROUTER__STOP_WINDOW", "49")]).is_err());

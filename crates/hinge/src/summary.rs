@@ -69,3 +69,8 @@ pub(crate) fn table(header: &[&str]) -> Table {
     }
     table
 }
+
+/// So many of something: `1 record`, `2 records`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

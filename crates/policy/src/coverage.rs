@@ -6,10 +6,17 @@ use std::path::Path;
 use hinge_domain::Policy;
 use hinge_schema::Catalogue;
 
-use crate::diagnostic::{Diagnostic, Page};
+use crate::diagnostic::{Diagnostic, Page, Severity};
 use crate::directory::Directory;
 use crate::manifest::Manifest;
 use crate::place::Place;
+
+/// Whether something could not be read because of it, so that what uses it or is used by it is not known.
+pub(crate) fn hides_things(problem: &Diagnostic) -> bool {
+    const UNREAD: &[&str] =
+        &["file-unread", "file-unreadable", "yaml-invalid", "key-missing", "key-unknown", "value-invalid"];
+    problem.severity == Severity::Error && UNREAD.contains(&problem.code)
+}
 
 /// Notes event types that are neither routed nor ignored, or both, or that belong to no step of the chain.
 /// Those that are newer than the catalogue version of the policy only give a warning.
@@ -21,9 +28,7 @@ pub(crate) fn check(
     problems: &mut Vec<Diagnostic>,
 ) {
     // What could not be read would be missed here a second time.
-    const UNREAD: &[&str] =
-        &["file-unread", "file-unreadable", "yaml-invalid", "key-missing", "key-unknown", "value-invalid"];
-    if problems.iter().any(|problem| UNREAD.contains(&problem.code)) {
+    if problems.iter().any(hides_things) {
         return;
     }
     let misspelt: Vec<String> = problems.iter().filter_map(|problem| problem.suggestion.clone()).collect();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::place::Place;
+use crate::yaml::aliases;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,7 @@ impl Diagnostic {
         "symbol-unknown",
         "operands-invalid",
         "template-invalid",
+        "template-unused",
         "event-type-unmentioned",
         "event-type-newer",
         "catalogue-version",
@@ -113,6 +115,10 @@ impl fmt::Display for Diagnostic {
                 let snippet =
                     Snippet::source(text.as_ref()).path(path).line_start(self.line).annotation(annotation);
                 title.element(snippet).element(help)
+            }
+            None if self.line > 0 => {
+                let origin = Origin::path(path).line(self.line).char_column(self.column);
+                title.element(origin).element(help)
             }
             None => title.element(Origin::path(path)).element(help),
         };
@@ -178,6 +184,25 @@ const YAML_HELP: &[(&str, &str)] = &[
     ("block collection", "indent the line as the ones around it; the entries of a list begin with `- `"),
 ];
 
+/// What is YAML, but not what a policy is written in.
+fn beyond_us(mut error: &serde_saphyr::Error) -> Option<(String, &'static str)> {
+    use serde_saphyr::Error;
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner;
+    }
+    Some(match error {
+        Error::MultipleDocuments { .. } => (
+            "the file holds more than one YAML document".to_owned(),
+            "remove the line `---`, or make two files of it",
+        ),
+        Error::AliasReplayLimitExceeded { max_total_replayed_events: most, .. } => (
+            format!("the aliases (`*name`) up to here stand for more than {most} values"),
+            "write out what they stand for, or divide the file",
+        ),
+        _ => return None,
+    })
+}
+
 /// The most lines of a file that a diagnostic shows.
 const MOST_LINES: usize = 12;
 
@@ -239,13 +264,19 @@ impl Page<'_> {
     /// Reads the file as YAML by serde; notes what is wrong with it and gives `None` if it cannot be read.
     /// [`crate::form`] finds more than one mistake.
     pub(crate) fn yaml<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        serde_saphyr::from_str(self.text).map_err(|error| self.not_yaml(&error)).ok()
+        let options = serde_saphyr::options! { alias_limits: aliases() };
+        serde_saphyr::from_str_with_options(self.text, options).map_err(|error| self.not_yaml(&error)).ok()
     }
 
     /// Notes why a text is not YAML.
     pub(crate) fn not_yaml(&mut self, error: &serde_saphyr::Error) {
         let place = error.location().map_or(Place::FILE, Place::from);
-        let message = error.without_snippet().to_string();
+        let error = error.without_snippet();
+        if let Some((message, help)) = beyond_us(error) {
+            self.note("yaml-invalid", place, message, help);
+            return;
+        }
+        let message = error.to_string();
         let message = message.lines().next().unwrap_or_default();
         // The place is shown anyway.
         let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);

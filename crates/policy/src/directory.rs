@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hinge_domain::nearest;
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, Page};
@@ -57,6 +58,7 @@ impl Directory {
             return Self { files: Vec::new() };
         }
         note_unread(root, problems);
+        warn_unread(root, problems);
         let mut names: Vec<String> =
             ["policy.yaml", "departments.yaml", "chain.yaml"].map(str::to_owned).to_vec();
         for (folder, ending) in FOLDERS {
@@ -75,6 +77,10 @@ impl Directory {
         let mut files = Vec::new();
         for name in names {
             let path = root.join(&name);
+            if fs::metadata(&path).is_ok_and(|found| found.len() > largest(&name)) {
+                note_too_large(&path, &name, problems);
+                continue;
+            }
             match read(&path, largest(&name)) {
                 Ok(text) => files.push(File { path, name, text }),
                 Err(why) => note_unreadable(&path, &why, problems),
@@ -173,6 +179,53 @@ fn read(path: &Path, largest: u64) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
 }
 
+/// What a policy directory has beside folders.
+const FILES: [&str; 4] = ["policy.yaml", "departments.yaml", "chain.yaml", PEOPLE_YAML];
+
+/// Warns of files and folders beside those that are read, if they look as if they were meant to be.
+fn warn_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
+    let mut entries: Vec<_> = fs::read_dir(root).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let folder = path.is_dir();
+        let read = if folder {
+            FOLDERS.iter().any(|(known, _)| *known == name)
+        } else {
+            FILES.contains(&name.as_str()) || is_export(&name)
+        };
+        if read || name.starts_with('.') {
+            continue;
+        }
+        let meant =
+            if folder { nearest(&name, FOLDERS.map(|(known, _)| known)) } else { nearest(&name, FILES) };
+        if meant.is_none() && !(if folder { holds_policy(&path) } else { is_of_policy(&path) }) {
+            continue;
+        }
+        let help = match meant {
+            Some(_) => "it is read under that name only; move it away if it is something else".to_owned(),
+            None if folder => {
+                "rules stand in `routes/`, texts in `templates/`, other systems in `sources/`: put its files there, or \
+                 move it away"
+                    .to_owned()
+            }
+            None => format!("rules stand in `routes/`: name it `routes/{name}` if it holds rules, or move it away"),
+        };
+        let what = if folder { "the folder is not read" } else { "the file is not read" };
+        let mut page = Page { path: &path, text: "", problems };
+        page.warn("file-unread", Place::FILE, what.to_owned(), &help).suggestion = meant.map(str::to_owned);
+    }
+}
+
+/// Whether a file ends as those of a policy do; a text beside them may be anything, such as a README.
+fn is_of_policy(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ["yaml", "yml", "avsc"].iter().any(|known| ending == *known))
+}
+
+fn holds_policy(folder: &Path) -> bool {
+    fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| is_of_policy(&entry.path()))
+}
+
 /// Files where rules and texts are looked for, but with a name that is not: most likely a slip.
 fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
     for (folder, ending) in [("routes", "yaml"), ("templates", "md"), ("sources", "yaml")] {
@@ -188,6 +241,21 @@ fn note_unread(root: &Path, problems: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+fn note_too_large(path: &Path, name: &str, problems: &mut Vec<Diagnostic>) {
+    let mut page = Page { path, text: "", problems };
+    let help = match name.split('/').next() {
+        Some("routes") => {
+            "divide its rules over several files in `routes/`, each with `routes:`; all of them are read"
+        }
+        Some("templates") => "shorten the text; a notification says what happened and what to do",
+        Some("sources") => "divide it over several files in `sources/`",
+        _ if largest(name) == LARGEST_OF_PEOPLE => "leave out columns and people by whom no rule chooses",
+        _ => "shorten it; comments count too",
+    };
+    let message = format!("the file is larger than {} bytes", largest(name));
+    page.note("file-unreadable", Place::FILE, message, help);
 }
 
 fn note_unreadable(path: &Path, why: &str, problems: &mut Vec<Diagnostic>) {

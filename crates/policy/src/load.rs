@@ -83,12 +83,17 @@ fn check(
     }
     let sources = sources::sources(&directory, catalogue, &mut problems);
     templates::check_facts(&directory, catalogue, (&templates, &rules), &mut problems);
-    reachability::warn(&directory, &rules, &mut problems);
+    reachability::warn(
+        &directory,
+        (&rules, departments.as_deref().unwrap_or_default()),
+        catalogue,
+        &mut problems,
+    );
     let (Some(manifest), Some(departments), Some(chain)) = (manifest, departments, chain) else {
         return Err(Problems::sorted(problems));
     };
     let (rules, tests): (Vec<_>, Vec<_>) = rules.into_iter().map(routes::Written::into_parts).unzip();
-    let policy = Policy::new(Parts {
+    let mut policy = Policy::new(Parts {
         version: directory.version(),
         departments,
         chain,
@@ -100,8 +105,8 @@ fn check(
     coverage::check((root, &directory), &manifest, &policy, catalogue, &mut problems);
     let mut count = 0;
     if run == Tests::Run {
-        let tested = Tested { catalogue, policy: &policy, holds: !has_errors(&problems) };
-        count = rule_tests::run(&directory, &tested, &tests, &mut problems);
+        let mut tested = Tested { catalogue, policy: &mut policy, holds: !has_errors(&problems) };
+        count = rule_tests::run(&directory, &mut tested, &tests, &mut problems);
     }
     let problems = Problems::sorted(problems);
     if has_errors(&problems.0) {

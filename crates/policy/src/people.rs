@@ -30,7 +30,7 @@ use crate::diagnostic::Diagnostic;
 use crate::directory::{Directory, File};
 use crate::form::{self, Form, Holds, Key};
 use crate::place::Place;
-use crate::yaml::Yaml;
+use crate::yaml::{Node, Yaml};
 use entry::Entry;
 use export::Export;
 
@@ -47,7 +47,7 @@ pub(crate) const FORM: Form = Form {
     ],
 };
 
-const PERSON: Form = Form {
+pub(crate) const PERSON: Form = Form {
     what: "a person",
     doc: "Somebody who works here; never a name or an address.",
     keys: &[
@@ -120,6 +120,20 @@ pub(crate) fn people(
         note(file, ("file-unread", Place::FILE, "is not read".to_owned(), help), problems);
     }
     reader.check_whole(directory, problems);
+    reader.found
+}
+
+/// The people that stand as a list somewhere else, such as in a test.
+pub(crate) fn given(
+    file: &File,
+    list: &Node,
+    departments: &[Department],
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Person> {
+    let mut reader = Reader { departments, found: Vec::new(), ids: HashMap::new(), mistakes: 0 };
+    for person in list.value.items() {
+        reader.person(file, Entry::of(person), problems);
+    }
     reader.found
 }
 

@@ -85,6 +85,9 @@ pub(crate) struct Written {
     pub(crate) file: String,
     pub(crate) id: Spanned<String>,
     pub(crate) when: Option<Spanned<String>>,
+    pub(crate) audience: Option<Spanned<String>>,
+    /// The name of its template, whether there is one or not.
+    pub(crate) template: Option<String>,
     /// What stands under `tests`.
     pub(crate) tests: Option<Node>,
 }
@@ -121,18 +124,28 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
         let message = format!("the rule `{}` has no owner", id.value);
         page.note("policy-empty", &owner, message, "say who answers for the rule");
     }
+    for key in ["on", "to", "requires"] {
+        warn_doubles(page, key, fields);
+    }
     let event_types = event_types(page, known, fields, &id);
     let when = fields.text_at("when");
     let requires = fields.texts_at("requires");
+    let twice =
+        |position: usize| requires[..position].iter().any(|fact| fact.value == requires[position].value);
+    let requires: Vec<_> = (0..requires.len())
+        .filter(|position| !twice(*position))
+        .map(|position| requires[position].clone())
+        .collect();
     for fact in &requires {
         required_fact(page, known.catalogue, &event_types, fact);
     }
-    let template =
-        fields.text_at("template").filter(|template| known_template(page, known.templates, template));
+    let named = fields.text_at("template");
+    let template = named.clone().filter(|template| known_template(page, known.templates, template));
     let word = |key| fields.text_at(key).map(|word| word.value).unwrap_or_default();
     let to = departments(page, known, fields);
+    let chosen = fields.text_at("audience");
     let rule = Rule {
-        audience: fields.text_at("audience").and_then(|it| audience(page, known, &event_types, &to, &it)),
+        audience: chosen.as_ref().and_then(|it| audience(page, known, &event_types, &to, it)),
         when: when.as_ref().and_then(|when| condition(page, when, &scopes(known.catalogue, &event_types))),
         to,
         id: id.value.as_str().into(),
@@ -154,7 +167,26 @@ fn written(page: &mut Page<'_>, known: &Known<'_>, entry: &Node, (file, ids): (&
         because: fields.text_at("because").map(|why| why.value.into()),
         stop: fields.flag_at("stop").is_some_and(|stop| stop.value),
     };
-    Written { rule, file: file.to_owned(), id, when, tests: fields.get("tests").cloned() }
+    Written {
+        rule,
+        file: file.to_owned(),
+        id,
+        when,
+        audience: chosen,
+        template: named.map(|it| it.value),
+        tests: fields.get("tests").cloned(),
+    }
+}
+
+/// Warns of a name that stands twice in a list.
+fn warn_doubles(page: &mut Page<'_>, key: &str, fields: &Yaml) {
+    let names = fields.texts_at(key);
+    for (position, name) in names.iter().enumerate() {
+        if names[..position].iter().any(|before| before.value == name.value) {
+            let message = format!("`{}` stands twice under `{key}`", name.value);
+            page.warn("name-duplicate", name, message, "keep one of the two; perhaps another one was meant");
+        }
+    }
 }
 
 /// What the conditions of a rule may read, for each event type that it looks at.
@@ -176,7 +208,13 @@ fn event_types(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml, id: &Spann
         page.note("policy-empty", id, message, "name at least one under `on`, such as `on: order.placed`");
     }
     let known_ones = on.into_iter().filter(|name| known_event_type(page, known.catalogue, name));
-    known_ones.map(|name| name.value.into()).collect()
+    let mut event_types: Vec<Arc<str>> = Vec::new();
+    for name in known_ones.map(|name| Arc::from(name.value)) {
+        if !event_types.contains(&name) {
+            event_types.push(name);
+        }
+    }
+    event_types
 }
 
 fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usize> {
@@ -187,7 +225,13 @@ fn departments(page: &mut Page<'_>, known: &Known<'_>, fields: &Yaml) -> Vec<usi
         let place = whole(page.text, node);
         page.note("policy-empty", place, "the rule tells nobody".into(), "name at least one department");
     }
-    to.iter().filter_map(|name| known_department(page, known.departments?, name)).collect()
+    let mut departments = Vec::new();
+    for department in to.iter().filter_map(|name| known_department(page, known.departments?, name)) {
+        if !departments.contains(&department) {
+            departments.push(department);
+        }
+    }
+    departments
 }
 
 /// The position of a department; notes one that there is not.

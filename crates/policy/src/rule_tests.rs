@@ -10,6 +10,17 @@
 //!     expect: {matched: false}
 //! ```
 //!
+//! A rule that chooses people is tested with people of its own, so that nobody who comes or goes changes the outcome:
+//!
+//! ```yaml
+//!   - name: those of the third level look at it
+//!     people:
+//!       - {id: senior, department: finance, seniority: 3}
+//!       - {id: junior, department: finance, seniority: 2}
+//!     event: {value: 500, currency: CHF}
+//!     expect: {told: finance, people: senior}
+//! ```
+//!
 //! The event is written as rules read it: facts and attributes beside one another. `type` is needed only where
 //! the rule looks at several. `recorded` is the clock; where it is silent, the event was recorded when it
 //! happened. A rule is expected to match unless `matched: false` is.
@@ -17,13 +28,14 @@
 mod event;
 mod expected;
 
-use hinge_domain::{Policy, Rule, Verdict, decide};
+use hinge_domain::{Policy, Verdict, decide};
 use hinge_schema::Catalogue;
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page};
 use crate::directory::Directory;
 use crate::form::{Form, Holds, Key, or_unnamed};
+use crate::people;
 use crate::routes::{KINDS, PRIORITIES};
 use crate::yaml::{Node, Yaml};
 use expected::Expected;
@@ -34,6 +46,11 @@ pub(crate) const TEST: Form = Form {
     doc: "An event, and what the rule must do about it.",
     keys: &[
         Key::must("name", Holds::Text, "what it shows, as a sentence"),
+        Key::may(
+            "people",
+            Holds::List(&Holds::Record(&people::PERSON)),
+            "who works in the departments as far as this test goes, as in people.yaml; those who do, unless said",
+        ),
         Key::must(
             "event",
             Holds::Values,
@@ -60,7 +77,7 @@ const EXPECT: Form = Form {
         Key::may(
             "told",
             Holds::Texts,
-            "departments that are told, by whichever rule; others may be told too",
+            "departments that are told, by whichever rule; others may be told too; `[]` for nobody at all",
         ),
         Key::may("not_told", Holds::Texts, "departments that are not told, by any rule"),
         Key::may(
@@ -86,9 +103,10 @@ const TEXT: Form = Form {
 /// What a test is run with.
 pub(crate) struct Tested<'a> {
     pub(crate) catalogue: &'a Catalogue,
-    pub(crate) policy: &'a Policy,
-    /// Whether nothing else is wrong. If something is, only the tests' events are looked at: what comes of them
-    /// would hardly be what was meant.
+    /// The policy; its people are others while a test runs that has people of its own.
+    pub(crate) policy: &'a mut Policy,
+    /// Whether nothing else is wrong. If something is, only what the tests are made of is looked at: what comes of
+    /// them would hardly be what was meant.
     pub(crate) holds: bool,
 }
 
@@ -104,25 +122,41 @@ pub(crate) struct RuleTests {
 /// is noted. Gives how many there are.
 pub(crate) fn run(
     directory: &Directory,
-    tested: &Tested<'_>,
+    tested: &mut Tested<'_>,
     rules: &[RuleTests],
     problems: &mut Vec<Diagnostic>,
 ) -> usize {
     let mut count = 0;
-    for (rule, of_rule) in tested.policy.rules.iter().zip(rules) {
+    for (position, of_rule) in rules.iter().enumerate() {
         let Some(file) = directory.file(&of_rule.file) else { continue };
         for test in of_rule.tests.as_ref().map(|tests| tests.value.items()).unwrap_or_default() {
             count += 1;
-            run_one(&mut file.page(problems), tested, rule, test);
+            let before = problems.len();
+            let Some(given) = test.value.get("people") else {
+                run_one(&mut file.page(problems), tested, position, test);
+                continue;
+            };
+            let given = people::given(file, given, &tested.policy.departments, problems);
+            if problems.len() > before {
+                continue;
+            }
+            let replaced = tested.policy.people.replaced_by(given);
+            let everybody = std::mem::replace(&mut tested.policy.people, replaced);
+            run_one(&mut file.page(problems), tested, position, test);
+            tested.policy.people = everybody;
         }
     }
     count
 }
 
-fn run_one(page: &mut Page<'_>, tested: &Tested<'_>, rule: &Rule, test: &Node) {
+fn run_one(page: &mut Page<'_>, tested: &Tested<'_>, position: usize, test: &Node) {
+    let Some(rule) = tested.policy.rules.get(position) else { return };
     let name = or_unnamed(test.value.text_at("name"), test);
+    let nothing = Spanned::new(Yaml::Null, test.referenced, test.defined);
+    let expect = test.value.get("expect").unwrap_or(&nothing);
+    let can_fail = expected::can_fail(page, &expect.value);
     let Some((event, recorded)) = event::event(page, tested.catalogue, rule, &test.value) else { return };
-    if !tested.holds {
+    if !tested.holds || !can_fail {
         return;
     }
     let decision = decide(&event, tested.policy, recorded);
@@ -130,7 +164,5 @@ fn run_one(page: &mut Page<'_>, tested: &Tested<'_>, rule: &Rule, test: &Node) {
         Verdict::Emitted(notifications) => notifications.as_slice(),
         Verdict::Ignored(_) | Verdict::Unrouted => &[],
     };
-    let nothing = Spanned::new(Yaml::Null, test.referenced, test.defined);
-    let expect = test.value.get("expect").unwrap_or(&nothing);
     Expected { name: &name, expect, page }.compare(tested.policy, rule, &decision, told);
 }

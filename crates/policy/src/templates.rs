@@ -5,6 +5,7 @@ use std::ops::Range;
 use hinge_domain::{Event, Templates, nearest};
 use hinge_schema::Catalogue;
 
+use crate::coverage::hides_things;
 use crate::diagnostic::Diagnostic;
 use crate::directory::Directory;
 use crate::place::Place;
@@ -16,7 +17,11 @@ pub(crate) fn templates(directory: &Directory, problems: &mut Vec<Diagnostic>) -
     for file in directory.below("templates") {
         let name = name_of(&file.name);
         if let Err(error) = templates.add(name, &file.text) {
-            let place = error.line.map_or(Place::FILE, |line| whole_line(&file.text, line));
+            let place = error.line.map_or(Place::FILE, |line| {
+                // The name that is not known, where it stands on that line.
+                let named = error.message.split('`').nth(1).map(|name| place_of(&file.text, name));
+                named.filter(|place| place.start().0 == line).unwrap_or_else(|| whole_line(&file.text, line))
+            });
             let help = if error.message.contains("end of input") {
                 "close what is open: `{{` with `}}`, `{% if .. %}` with `{% endif %}`, `{% for .. %}` with `{% endfor %}`"
             } else {
@@ -24,7 +29,9 @@ pub(crate) fn templates(directory: &Directory, problems: &mut Vec<Diagnostic>) -
             };
             file.page(problems).note("template-invalid", place, error.message, help);
             // Known by name, so that only the mistake itself is told and not every rule that uses it.
-            let _ = templates.add(name, "");
+            if !templates.contains(name) {
+                let _ = templates.add(name, "");
+            }
         } else if file.text.lines().next().is_none_or(|title| title.trim_start_matches('#').trim().is_empty())
         {
             let message = "the first line is empty, but it is the title".to_owned();
@@ -35,7 +42,7 @@ pub(crate) fn templates(directory: &Directory, problems: &mut Vec<Diagnostic>) -
     templates
 }
 
-/// Notes, in the template and once, what it reads and can never be there: a fact must belong to an event type
+/// Warns of templates that no rule uses. Notes, in the template and once, what it reads and can never be there: a fact must belong to an event type
 /// of each rule that uses the template.
 pub(crate) fn check_facts(
     directory: &Directory,
@@ -43,8 +50,16 @@ pub(crate) fn check_facts(
     (templates, rules): (&Templates, &[Written]),
     problems: &mut Vec<Diagnostic>,
 ) {
+    let all_read = !problems.iter().any(hides_things);
     for file in directory.below("templates") {
         let name = name_of(&file.name);
+        let is_used = || rules.iter().any(|written| written.template.as_deref() == Some(name));
+        let is_meant = || problems.iter().any(|it| it.suggestion.as_deref() == Some(name));
+        if all_read && !is_used() && !is_meant() {
+            let message = format!("no rule uses the template `{name}`");
+            let help = format!("name it in a rule, `template: {name}`, or remove the file");
+            file.page(problems).warn("template-unused", Place::FILE, message, &help);
+        }
         for read in templates.reads(name) {
             let (variable, fact) = read.split_once('.').unwrap_or((&read, ""));
             let fact = fact.split('.').next().unwrap_or_default();

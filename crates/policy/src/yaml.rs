@@ -33,8 +33,14 @@ pub(crate) fn read(page: &mut Page<'_>) -> Option<Node> {
         strict_booleans: true,
         // People are many; what a file may hold is bounded by its size.
         budget: serde_saphyr::budget! { max_nodes: 8_000_000, max_events: 16_000_000 },
+        alias_limits: aliases(),
     };
     serde_saphyr::from_str_with_options(page.text, options).map_err(|error| page.not_yaml(&error)).ok()
+}
+
+/// How much aliases may add to a file. A few lines of aliases of aliases stand for more than any machine can hold.
+pub(crate) fn aliases() -> serde_saphyr::options::AliasLimits {
+    serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 }
 }
 
 impl Yaml {
@@ -84,11 +90,7 @@ impl Yaml {
 
     /// The texts under a key, which holds one or a list of them.
     pub(crate) fn texts_at(&self, key: &str) -> Vec<Spanned<String>> {
-        let Some(node) = self.get(key) else { return Vec::new() };
-        match &node.value {
-            Self::List(items) => items.iter().filter_map(text_of).collect(),
-            _ => text_of(node).into_iter().collect(),
-        }
+        self.get(key).map(texts_of).unwrap_or_default()
     }
 
     /// Whether a key says `true`.
@@ -115,6 +117,14 @@ impl Yaml {
 /// A text with its place.
 pub(crate) fn text_of(node: &Node) -> Option<Spanned<String>> {
     node.value.text().map(|text| Spanned::new(text.to_owned(), node.referenced, node.defined))
+}
+
+/// One text or a list of them, each with its place.
+pub(crate) fn texts_of(node: &Node) -> Vec<Spanned<String>> {
+    match &node.value {
+        Yaml::List(items) => items.iter().filter_map(text_of).collect(),
+        _ => text_of(node).into_iter().collect(),
+    }
 }
 
 /// The place of a value from its first sign to its last: of a list or record in brackets as far as they reach,
@@ -263,7 +273,41 @@ impl<'de> Visitor<'de> for AsItComes {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
+
+    /// What is said of a text that is not YAML for us, however it is read.
+    fn refused(text: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut page = Page { path: std::path::Path::new("x"), text, problems: &mut problems };
+        assert!(read(&mut page).is_none());
+        assert!(page.yaml::<serde_json::Value>().is_none());
+        problems.iter().map(|it| format!("{}:{} {}: {}", it.line, it.column, it.message, it.help)).collect()
+    }
+
+    #[test]
+    fn aliases_of_aliases_that_stand_for_millions_of_values_are_refused_at_once() {
+        let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for (name, of) in "bcdefgh".chars().zip("abcdefg".chars()) {
+            let _ = writeln!(bomb, "{name}: &{name} [{}]", vec![format!("*{of}"); 10].join(","));
+        }
+        let begun = std::time::Instant::now();
+        let told = refused(&format!("{bomb}routes: *h\n"));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+        let words = "the aliases (`*name`) up to here stand for more than 10000 values";
+        assert!(told.iter().all(|told| told.starts_with("4:") && told.contains(words)), "{told:?}");
+        assert!(told.iter().all(|told| told.contains("write out what")), "{told:?}");
+        assert_eq!(told.len(), 2);
+    }
+
+    #[test]
+    fn two_documents_in_one_file_are_refused_in_plain_words() {
+        let told = refused("routes: []\n---\nroutes: []\n");
+        let words =
+            "the file holds more than one YAML document: remove the line `---`, or make two files of it";
+        assert!(told.iter().all(|told| told.contains(words)), "{told:?}");
+    }
 
     #[test]
     fn a_part_of_a_text_is_found_however_the_text_is_written() {

@@ -11,7 +11,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hinge_domain::Snapshot;
+use hinge_domain::{Event, Snapshot};
 use hinge_stream::{Offset, Reader};
 use serde::Serialize;
 
@@ -108,6 +108,15 @@ struct Kept<'a> {
     department: &'a str,
     people: &'a [Arc<str>],
     excluded: Vec<Excluded<'a>>,
+    first: First<'a>,
+}
+
+/// The event of which the reasons are: others for the same people may have other ones.
+#[derive(Serialize)]
+struct First<'a> {
+    source: &'a str,
+    id: &'a str,
+    policy_version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -117,8 +126,13 @@ struct Excluded<'a> {
     people: &'a [Arc<str>],
 }
 
-/// Appends an audience, as JSON, to `target`.
-pub(crate) fn write(snapshot: &Snapshot, target: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+/// Appends an audience as it was first chosen, for `event` under a version of the policy, as JSON, to `target`.
+pub(crate) fn write(
+    snapshot: &Snapshot,
+    event: &Event,
+    policy_version: &str,
+    target: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
     let excluded = snapshot.excluded.iter().map(|it| Excluded {
         rule: &it.rule,
         reason: it.because.to_string(),
@@ -129,6 +143,7 @@ pub(crate) fn write(snapshot: &Snapshot, target: &mut Vec<u8>) -> Result<(), ser
         department: &snapshot.department,
         people: &snapshot.people,
         excluded: excluded.collect(),
+        first: First { source: &event.source, id: &event.id, policy_version },
     };
     serde_json::to_writer(target, &kept)
 }

@@ -29,7 +29,7 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Whether an operator has decided that this is what its event tells, against an earlier telling.
     pub(crate) fn corrects(&self) -> bool {
-        self.repairs.as_ref().is_some_and(|repair| repair.of_conflict)
+        self.repairs.as_ref().is_some_and(|repair| repair.decides(&self.event.id))
     }
 }
 

@@ -127,6 +127,11 @@ impl Holding {
         self.get(record).is_some_and(|held| held.key.letter == *place)
     }
 
+    /// Whether `record` says that it repairs the one that its key is held for.
+    pub(crate) fn is_repaired_by(&self, record: &Record) -> bool {
+        repair::of(record).is_some_and(|repair| self.is_behind_of(record, &repair.place))
+    }
+
     /// Whether as many records of this key are held as may be.
     pub(crate) fn is_full(&self, record: &Record) -> bool {
         self.get(record).is_some_and(|held| held.key.records >= self.settings.records)
@@ -149,7 +154,7 @@ impl Holding {
     /// `record` was rejected: later ones of its key are held from here on, where that is wanted. Where it was to
     /// repair the one that its key is held for, it takes that one's place.
     pub(crate) fn rejected(&mut self, record: &Record, code: Code) {
-        if repair::of(record).is_some_and(|repair| self.is_behind_of(record, &repair.place)) {
+        if self.is_repaired_by(record) {
             return self.goes_on_behind(record, code);
         }
         if !self.is_to_be_held(record) {

@@ -283,6 +283,10 @@ impl Router {
         match self.decoded(record) {
             Ok(said) if self.holding.is_behind(record) => self.one_behind(record, &said, polled),
             Ok(said) => self.decide_one(record, &said, polled),
+            // Whether it takes something back cannot be read, so it waits for its turn like the others.
+            Err(_) if self.holding.is_behind(record) && !self.holding.is_repaired_by(record) => {
+                self.hold(record, None)
+            }
             Err(rejection) => self.reject(record, None, &rejection),
         }
     }

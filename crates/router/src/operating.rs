@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hinge_schema::{Code, Rejection};
 use hinge_stream::Record;
 
-use crate::decode::Said;
+use crate::decode::{Envelope, Said};
 use crate::error::Error;
 use crate::held_key::{HeldKey, Wish, Wished};
 use crate::operator::{self, Part};
@@ -49,6 +49,15 @@ impl Router {
         if said.envelopes.iter().any(|envelope| is_never_held(envelope.event.event_type())) {
             return self.decide_one(record, said, polled);
         }
+        self.hold(record, Some(envelope))
+    }
+
+    /// Puts a record behind those of its key that wait already.
+    pub(crate) fn hold(
+        &mut self,
+        record: &Record,
+        envelope: Option<&Envelope>,
+    ) -> Result<Option<Outcome>, Error> {
         if self.holding.is_full(record) {
             self.stops.stop_before(record, StopReason::HeldRecords);
             return Ok(None);
@@ -59,7 +68,7 @@ impl Router {
                 self.holding.hold(record);
                 Ok(Some(Outcome::Held))
             }
-            Err(rejection) => self.reject(record, Some(envelope), &rejection),
+            Err(rejection) => self.reject(record, envelope, &rejection),
         }
     }
 

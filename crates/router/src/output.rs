@@ -222,7 +222,8 @@ impl Outputs {
         let Some(snapshot) = self.policy.snapshot(event, notification) else { return Ok(()) };
         let headers = self.headers(|buffers| buffers.header("content-type", b"application/json"));
         let start = self.buffers.bytes.len();
-        audiences::write(&snapshot, &mut self.buffers.bytes).map_err(|error| {
+        let version = Arc::clone(&self.policy_version);
+        audiences::write(&snapshot, event, &version, &mut self.buffers.bytes).map_err(|error| {
             Rejection::new(Code::Panic, format!("its audience cannot be written: {error}"))
         })?;
         let value = start..self.buffers.bytes.len();

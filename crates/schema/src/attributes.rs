@@ -186,8 +186,15 @@ fn missing(name: &str) -> Rejection {
     Rejection::new(Code::AttributeMissing, format!("`{name}` is missing"))
 }
 
-/// An attribute that may not be so. Long or strange names are shown in part.
+/// An attribute that may not be so. Long names are shown in part, and such as no name is made of not at all: they may
+/// be anything, an address too.
 pub(crate) fn invalid(name: &str, problem: &str) -> Rejection {
-    let name: String = name.chars().take(64).flat_map(char::escape_debug).collect();
-    Rejection::new(Code::AttributeInvalid, format!("`{name}`: {problem}"))
+    let is_name = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | ' ');
+    let detail = if name.chars().all(is_name) {
+        let name: String = name.chars().take(64).collect();
+        format!("`{name}`: {problem}")
+    } else {
+        format!("an attribute of another name: {problem}")
+    };
+    Rejection::new(Code::AttributeInvalid, detail)
 }

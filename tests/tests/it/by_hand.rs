@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use hinge_schema::{Catalogue, Encoding};
-use hinge_stream::Outgoing;
+use hinge_stream::{Appender, Outgoing};
 use hinge_tests::invented::{at, event, input};
 use hinge_tests::kafka::until;
 use hinge_tests::program::{Ended, Running, hinge, run};
@@ -16,6 +16,9 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How a record gets into the log.
+type Append<'a> = &'a dyn Fn(&mut dyn Appender, &Outgoing<'_>) -> Result<(), hinge_stream::Error>;
 
 /// A log with all topics, its policy, and a router that holds.
 struct Shop {
@@ -33,6 +36,19 @@ impl Shop {
 
     /// Writes order events under one key; those without a type cannot be read.
     fn write(&self, key: &str, events: &[(&str, Option<&str>)]) {
+        self.append(key, events, &|appender, record| appender.append(record));
+    }
+
+    /// Writes so many that cannot be read into one partition, without a key, so that none waits behind another.
+    fn write_unreadable(&self, count: usize) {
+        let ids: Vec<String> = (0..count).map(|number| format!("bad-{number}")).collect();
+        let bad: Vec<(&str, Option<&str>)> = ids.iter().map(|id| (id.as_str(), None)).collect();
+        self.append("A-9", &bad, &|appender, record| {
+            appender.append_to(1, &Outgoing { key: None, ..*record })
+        });
+    }
+
+    fn append(&self, key: &str, events: &[(&str, Option<&str>)], append: Append<'_>) {
         let catalogue = Catalogue::builtin();
         let log = self.site.open();
         let mut appender = log.appender().unwrap();
@@ -56,7 +72,7 @@ impl Shop {
                 carried: None,
                 timestamp: None,
             };
-            appender.append(&record).unwrap();
+            append(appender.as_mut(), &record).unwrap();
         }
         appender.flush().unwrap();
     }
@@ -132,9 +148,7 @@ fn the_running_router_does_what_is_wished(backend: Backend) {
     assert!(listed.contains("0 dead letters; 1 more"), "{listed}");
 
     // A bad release: the partition stops, and goes on when it is told to.
-    let ids: Vec<String> = (0..60).map(|number| format!("bad-{number}")).collect();
-    let bad: Vec<(&str, Option<&str>)> = ids.iter().map(|id| (id.as_str(), None)).collect();
-    shop.write("A-9", &bad);
+    shop.write_unreadable(60);
     let said = running.says("partition stopped");
     assert!(said.contains("json-invalid 50") && said.contains("hinge dead-letters list"), "{said}");
     let stopped = place.split('/').take(1).collect::<String>();
@@ -162,9 +176,7 @@ fn the_running_router_does_what_is_wished_on_kafka() {
 #[test]
 fn a_drain_that_leaves_a_stopped_partition_says_so_and_does_not_end_well() {
     let shop = Shop::open(Backend::Embedded).unwrap();
-    let ids: Vec<String> = (0..60).map(|number| format!("bad-{number}")).collect();
-    let bad: Vec<(&str, Option<&str>)> = ids.iter().map(|id| (id.as_str(), None)).collect();
-    shop.write("A-1", &bad);
+    shop.write_unreadable(60);
     let ended =
         shop.drain().refused(65, &["error[partition-stopped]", "offsets 0 to 49", "dead-letters list"]);
     let summary: Json = serde_json::from_str(&ended.output).unwrap();
@@ -189,7 +201,13 @@ fn dead_letters_are_listed_without_what_they_hold_shown_with_it_and_marked_when_
     let shown = shop.run(&["dead-letters", "show", place]).well().output;
     assert!(shown.contains("{\\\"broken") || shown.contains("{\"broken"), "{shown}");
     shop.run(&["dead-letters", "discard", place]).refused(2, &["--reason"]);
-    shop.run(&["dead-letters", "discard", place, "--reason", "a test order", "--by", "Erika"]).well();
+    shop.run(&["dead-letters", "list", "--code", "conflct"]).refused(2, &["code-unknown", "`conflict`"]);
+    let discarded = ["dead-letters", "discard", place, "--reason", "a test order", "--by", "Erika"];
+    let said = shop.run(&discarded).well().output;
+    assert!(
+        said.contains("1 record of ") && said.contains("still waits") && said.contains("hinge held release"),
+        "{said}"
+    );
     let all = shop.run(&["dead-letters", "list", "--all"]).well().output;
     assert!(all.contains("by Erika: a test order"), "{all}");
 
@@ -206,7 +224,7 @@ fn dead_letters_are_listed_without_what_they_hold_shown_with_it_and_marked_when_
 }
 
 #[test]
-fn a_repair_keeps_the_id_of_the_event() {
+fn a_repair_can_be_read_and_keeps_the_id_of_the_event() {
     let shop = Shop::open(Backend::Embedded).unwrap();
     let body = |id: &str, changes: &str| {
         format!(
@@ -230,6 +248,8 @@ fn a_repair_keeps_the_id_of_the_event() {
     let replay = ["dead-letters", "replay", place, "--with", file.to_str().unwrap()];
     fs::write(&file, body("another", "[\"address\"]")).unwrap();
     shop.run(&replay).refused(1, &["repair-refused", "`another`", "`first`"]);
+    fs::write(&file, body("first", "8")).unwrap();
+    shop.run(&replay).refused(1, &["repair-refused", "cannot be read either", "changes"]);
     fs::write(&file, body("first", "[\"address\"]")).unwrap();
     shop.run(&replay).well();
     shop.drain().well();
@@ -264,6 +284,20 @@ fn why_and_replay_know_what_is_held_released_discarded_and_repaired() {
     shop.drain().well();
     assert_eq!(shop.told("warehouse"), ["one", "two", "four", "four"]);
     nothing_differs();
+}
+
+#[test]
+fn why_says_of_a_record_with_the_id_of_another_that_it_is_held_and_not_that_it_repeats_it() {
+    let shop = Shop::open(Backend::Embedded).unwrap();
+    shop.write("A-1", &[("one", Some("order.changed")), ("bad", None), ("one", Some("order.confirmed"))]);
+    shop.drain().well();
+    for answer in [shop.run(&["why", "one"]), shop.run(&["why-not", "one", "--department", "finance"])] {
+        let answer = answer.well().output;
+        assert!(answer.contains("is held behind a rejected one (`hinge held show order.events/"), "{answer}");
+        assert!(!answer.contains("told again"), "{answer}");
+    }
+    let bad = shop.run(&["why", "bad"]).well().output;
+    assert!(bad.contains("hinge dead-letters replay order.events/"), "{bad}");
 }
 
 /// Kills the release of many records again and again; what is left must be as if nobody had.

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hinge_domain::Policy;
+use hinge_domain::{Policy, notification_id};
 use hinge_policy::{Mapped, load_mapped};
 use hinge_router::{DEAD_LETTERS, DECISIONS, Filtered, Outcome, UNROUTED};
 use hinge_schema::{Catalogue, Code, Sources};
+use hinge_stream::Record;
 use hinge_tests::kafka::unique_topic;
 use hinge_tests::program::run;
 use hinge_tests::world::Input;
 use serde_json::{Value as Json, json};
 
+use crate::held::replay_from;
 use crate::scenarios::{by_outcome, on_both, starter, starter_with};
 
 /// Orders of an invented shop, as Debezium tells of them.
@@ -169,6 +171,51 @@ fn one_event_that_cannot_be_mapped_or_conflicts_sends_the_whole_record_to_the_de
             let after = world.drain();
             assert_eq!(by_outcome(&after), BTreeMap::from([(Outcome::Emitted, 2)]));
             assert_eq!(world.records(DECISIONS).len(), 4);
+            vec![before, after]
+        },
+    );
+}
+
+#[test]
+fn an_operator_decides_the_conflict_of_one_event_and_the_others_of_its_record_are_told_as_the_first_time() {
+    let (sources, topic) = source(ORDERS);
+    on_both(
+        &starter(),
+        |world| world.with_sources(sources.clone()),
+        |world| {
+            let mut dearer = row("A-2", true);
+            dearer["total"] = json!("OoU=");
+            world.write_to(
+                &topic,
+                &[
+                    change("c", "A-2", &Json::Null, &row("A-2", false)),
+                    change("u", "A-2", &Json::Null, &dearer),
+                ],
+            );
+            let before = world.drain();
+            replay_from(world, &topic, Code::Conflict, None);
+            let after = world.drain();
+            assert_eq!(by_outcome(&after), BTreeMap::from([(Outcome::Emitted, 1)]));
+            let id = |event: &str, department: &str| {
+                notification_id("urn:example:shop", event, department).to_string()
+            };
+            for record in world.told() {
+                let department = record.place.topic.strip_prefix("hinge.notifications.").unwrap();
+                let header = |name: &str| {
+                    record.headers.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+                };
+                let event = header("ce_causationid").unwrap();
+                match header("ce_corrects") {
+                    Some(corrects) => {
+                        assert_eq!((event.as_str(), corrects), ("A-2/placed", id(&event, department)));
+                    }
+                    None => assert_eq!(header("ce_id").unwrap(), id(&event, department)),
+                }
+            }
+            let corrected = |record: &Record| record.headers.get("ce_corrects").is_some();
+            assert!(world.told().iter().any(corrected));
+            let told = world.notifications();
+            assert!(told.iter().any(|it| it.event.id == "A-2/confirmed"), "it is told now");
             vec![before, after]
         },
     );

@@ -70,11 +70,16 @@ fn told(world: &World, department: &str, order: &str) -> Vec<String> {
     about.map(|it| it.event.event_type).collect()
 }
 
-/// Replays the only dead letter of a place, as it came or with another body.
+/// Replays the last dead letter with this code, as it came or with another body.
 fn replay(world: &World, code: Code, body: Option<&[u8]>) {
+    replay_from(world, world.input(), code, body);
+}
+
+/// The same of another topic.
+pub(crate) fn replay_from(world: &World, topic: &str, code: Code, body: Option<&[u8]>) {
     let mut letters = Vec::new();
     operator::each_letter(world.log().reader().unwrap().as_mut(), &mut |letter| {
-        if letter.place.partition.topic.as_ref() == world.input() && letter.code == code.as_str() {
+        if letter.place.partition.topic.as_ref() == topic && letter.code == code.as_str() {
             letters.push(letter);
         }
         std::ops::ControlFlow::Continue(())
@@ -145,7 +150,7 @@ fn what_is_held_was_not_met_and_what_is_discarded_never_was() {
 }
 
 #[test]
-fn cancellations_and_what_has_no_key_are_never_held_and_what_cannot_be_read_is_rejected_as_ever() {
+fn cancellations_and_what_has_no_key_are_never_held_and_what_cannot_be_read_waits_for_its_turn() {
     on_both(&starter(), holding, |world| {
         let keyless = |input: Input| Input { key: None, ..input };
         let (first, outcomes) = drained(
@@ -157,13 +162,45 @@ fn cancellations_and_what_has_no_key_are_never_held_and_what_cannot_be_read_is_r
                 good(world, "order.placed", "A-1"),
             ],
         );
-        assert_eq!(outcomes, BTreeMap::from([("rejected", 2), ("emitted", 1), ("held", 1)]));
+        assert_eq!(outcomes, BTreeMap::from([("rejected", 1), ("emitted", 1), ("held", 2)]));
         assert_eq!(told(world, "warehouse", "A-1"), ["order.cancelled"]);
         let inputs = [broken(world, "order.confirmed", "A-2"), good(world, "order.placed", "A-2")];
         let (second, outcomes) = drained(world, &inputs.map(keyless));
         assert_eq!(outcomes, BTreeMap::from([("rejected", 1), ("emitted", 1)]));
         assert_eq!(held_keys(world).len(), 1);
         vec![first, second]
+    });
+}
+
+#[test]
+fn a_second_record_of_a_held_key_that_cannot_be_read_is_repaired_in_its_turn() {
+    on_both(&starter(), holding, |world| {
+        let (first, outcomes) = drained(
+            world,
+            &[
+                broken(world, "order.confirmed", "A-1"),
+                good(world, "order.changed", "A-1"),
+                broken(world, "delivery.scheduled", "A-1"),
+                good(world, "order.cancelled", "A-2"),
+                good(world, "delivery.dispatched", "A-1"),
+            ],
+        );
+        assert_eq!(outcomes, BTreeMap::from([("rejected", 1), ("held", 3), ("emitted", 1)]));
+        replay(world, Code::JsonInvalid, good(world, "order.confirmed", "A-1").value.as_deref());
+        let (second, outcomes) = drained(world, &[]);
+        assert_eq!(outcomes, BTreeMap::from([("emitted", 1)]), "the repair itself");
+        assert_eq!(second.released, BTreeMap::from([("emitted", 1), ("rejected", 1)]));
+        assert_eq!(told(world, "warehouse", "A-1"), ["order.confirmed", "order.changed"]);
+        assert_eq!(held_keys(world)[0].records, 1, "behind the second one");
+        assert!(!told(world, "customer-support", "A-1").contains(&"delivery.dispatched".to_owned()));
+        replay(world, Code::JsonInvalid, good(world, "delivery.scheduled", "A-1").value.as_deref());
+        let (third, _) = drained(world, &[]);
+        assert_eq!(third.released, BTreeMap::from([("emitted", 1)]));
+        let warehouse = ["order.confirmed", "order.changed", "delivery.scheduled"];
+        assert_eq!(told(world, "warehouse", "A-1"), warehouse);
+        assert_eq!(told(world, "customer-support", "A-1").last().unwrap(), "delivery.dispatched");
+        assert!(held_keys(world).is_empty());
+        vec![first, second, third]
     });
 }
 

@@ -402,8 +402,8 @@ fn a_replay_can_be_narrowed_to_topics_and_to_a_span_of_time() {
     assert!(early["same"].as_u64() > Some(0) && late["same"].as_u64() > Some(0));
     let same = |found: &Json| found["same"].as_u64().unwrap();
     assert_eq!(same(&early) + same(&late), same(&all));
-    played.ask(&["replay", "--start-at", "yesterday"]).refused(78, &["`yesterday` is no time"]);
-    played.ask(&["replay", "--topic", "orders"]).refused(78, &["`orders` is no input topic", "order.events"]);
+    played.ask(&["replay", "--start-at", "yesterday"]).refused(2, &["`yesterday` is no time"]);
+    played.ask(&["replay", "--topic", "orders"]).refused(2, &["`orders` is no input topic", "order.events"]);
 }
 
 #[test]

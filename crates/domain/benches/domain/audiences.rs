@@ -1,7 +1,8 @@
 //! What audiences add to a decision: 10,000 people in 50 departments, 200 rules with an audience each, beside the
 //! same rules without audiences.
 //!
-//! Events differ from one another in every fact, as orders do.
+//! Audiences read three facts of the events, which are one of 810 combinations, as the states, languages and levels of
+//! orders are.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -15,7 +16,7 @@ use hinge_domain::{
 };
 use jiff::Timestamp;
 
-use crate::{Row, row};
+use crate::{Row, median, row};
 
 /// The most that audiences may make of what a decision costs.
 const MOST: f64 = 2.0;
@@ -31,12 +32,22 @@ const ROLES: [&str; 8] = ["driver", "packer", "lead", "clerk", "agent", "planner
 /// In turn, over the rules: of people alone, relative to the event, and joined.
 fn audience(number: usize) -> String {
     let role = ROLES[number % ROLES.len()];
+    let (place, level) = (number % STATES, number % 7);
     match number % 5 {
-        0 => format!("person.role == '{role}'"),
-        1 => format!("person.location == event.state && person.role != '{role}'"),
-        2 => "person.seniority >= 3 && event.language in person.languages".to_owned(),
-        3 => format!("person.location == event.state || (person.role == '{role}' && person.seniority > 2)"),
-        _ => "!('pt' in person.languages) && person.seniority >= event.level".to_owned(),
+        0 => format!("person.role == '{role}' && person.location != 'S{place}'"),
+        1 => format!(
+            "person.location == event.state && person.role != '{role}' && person.seniority != {level}"
+        ),
+        2 => format!(
+            "person.seniority >= {} && event.language in person.languages && person.location != 'S{place}'",
+            level % 4
+        ),
+        3 => format!(
+            "person.location == event.state || (person.role == '{role}' && person.seniority > {level})"
+        ),
+        _ => format!(
+            "!('pt' in person.languages) && person.seniority >= event.level && person.location != 'S{place}'"
+        ),
     }
 }
 
@@ -141,12 +152,6 @@ fn mean(policy: &Policy, events: &[Event]) -> Duration {
         black_box(decide(black_box(event), policy, Timestamp::UNIX_EPOCH));
     }
     began.elapsed() / u32::try_from(events.len()).unwrap_or(1)
-}
-
-/// The median of what `rounds` give.
-fn median(mut rounds: Vec<f64>) -> f64 {
-    rounds.sort_by(f64::total_cmp);
-    rounds[rounds.len() / 2]
 }
 
 /// Measures the decisions one after another and, for the ratios, in turns.

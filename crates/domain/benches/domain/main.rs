@@ -43,3 +43,9 @@ fn row(what: &str, ratio: f64, times: &str, most: f64) -> Row {
     let verdict = if ratio <= most { "met" } else { "NOT MET" };
     [what.to_owned(), format!("{ratio:.2} ({times})"), format!("at most {most:.1}"), verdict.to_owned()]
 }
+
+/// The median of what `rounds` give.
+pub(crate) fn median(mut rounds: Vec<f64>) -> f64 {
+    rounds.sort_by(f64::total_cmp);
+    rounds[rounds.len() / 2]
+}

@@ -109,6 +109,18 @@ impl People {
         Self { teams, atoms: Arc::clone(&self.atoms) }
     }
 
+    /// These people instead, for the same rules.
+    #[must_use]
+    pub fn replaced_by(&self, people: Vec<Person>) -> Self {
+        let mut answers = Answers::default();
+        let people: Vec<Arc<Person>> = people.into_iter().map(Arc::new).collect();
+        let team = |team: &Arc<Team>| {
+            let members = people.iter().filter(|person| person.department == team.department);
+            Arc::new(team.of_others(members.cloned().collect(), &self.atoms, &mut answers))
+        };
+        Self { teams: self.teams.iter().map(team).collect(), atoms: Arc::clone(&self.atoms) }
+    }
+
     /// Asks for audiences of one event.
     pub(crate) fn question<'a>(&'a self, event: &'a Event) -> Question<'a> {
         Question::new(self, event)

@@ -62,6 +62,12 @@ impl Team {
         Self::of(department, people, columns)
     }
 
+    /// The same department with these people instead.
+    pub(super) fn of_others(&self, people: Vec<Arc<Person>>, atoms: &Atoms, answers: &mut Answers) -> Self {
+        let numbers: Vec<usize> = self.columns.iter().map(|(number, _)| *number).collect();
+        Self::new(&self.department, people, (atoms, &numbers), answers)
+    }
+
     fn of(department: &Arc<str>, people: Vec<Arc<Person>>, columns: Vec<(usize, Arc<Column>)>) -> Self {
         let roster: Arc<[Arc<str>]> = people.iter().map(|person| Arc::clone(&person.id)).collect();
         let everybody = Arc::new(Audience::new(department, &roster, Bits::all(people.len())));

@@ -2,10 +2,12 @@
 //!
 //! Of each rule one part of its condition is the key: a part joined by `&&` that compares an attribute with
 //! literals, and which the fewest other rules share. Where the key is false the rule is false, whatever the
-//! rest of it is. What comes out is more than what matches and never less; the conditions decide.
+//! rest of it is. Where the event does not say what the key asks for, the rule is false if another part is, so
+//! there the next best part is its key. What comes out is more than what matches and never less; the conditions
+//! decide.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::native::{Comparison, Literal, Native, Operand};
 use super::spans::{Span, Spans};
@@ -26,8 +28,8 @@ pub(crate) struct Index {
 #[derive(Debug)]
 struct ByAttribute {
     slot: usize,
-    /// All of them, in order: those that have to be looked at where the attribute is missing.
-    all: Vec<u32>,
+    /// By what else they say: where the attribute is missing, or of a kind that nothing can be compared with.
+    otherwise: Box<Index>,
     texts: HashMap<Box<[u8]>, Vec<u32>>,
     numbers: HashMap<u64, Vec<u32>>,
     bools: [Vec<u32>; 2],
@@ -100,45 +102,67 @@ impl Exactly {
     }
 }
 
+/// Rules by number, each with what the parts of its condition say of one attribute each.
+type Keyed = Vec<(u32, Vec<(usize, Key)>)>;
+
+fn is_worth_it(rules: &Keyed) -> bool {
+    rules.iter().filter(|(_, keys)| !keys.is_empty()).count() >= WORTH_IT
+}
+
 impl Index {
     /// Rules by the parts of their conditions that have the native form; `None` where it does not pay.
     pub(crate) fn new(rules: &[Vec<&Native>]) -> Option<Self> {
-        let keys: Vec<Vec<(usize, Key)>> = rules.iter().map(|parts| keys(parts)).collect();
-        if keys.iter().filter(|keys| !keys.is_empty()).count() < WORTH_IT {
-            return None;
+        let keyed: Keyed = (0u32..).zip(rules.iter().map(|parts| keys(parts))).collect();
+        is_worth_it(&keyed).then(|| Self::of(keyed))
+    }
+
+    fn of(rules: Keyed) -> Self {
+        if !is_worth_it(&rules) {
+            let unkeyed = rules.into_iter().map(|(rule, _)| rule).collect();
+            return Self { unkeyed, attributes: Vec::new() };
         }
-        let shared = Shared::of(&keys);
+        let shared = Shared::of(&rules);
         let mut unkeyed = Vec::new();
-        let mut chosen: HashMap<usize, Vec<(Key, u32)>> = HashMap::new();
-        for (rule, keys) in (0u32..).zip(keys) {
-            match keys.into_iter().min_by_key(|(slot, key)| shared.cost(*slot, key)) {
-                Some((slot, key)) => chosen.entry(slot).or_default().push((key, rule)),
-                None => unkeyed.push(rule),
-            }
+        let mut chosen: BTreeMap<usize, (Vec<(Key, u32)>, Keyed)> = BTreeMap::new();
+        for (rule, mut keys) in rules {
+            let cost = |position: &usize| shared.cost(keys[*position].0, &keys[*position].1);
+            let Some(best) = (0..keys.len()).min_by_key(cost) else {
+                unkeyed.push(rule);
+                continue;
+            };
+            let (slot, key) = keys.remove(best);
+            keys.retain(|(other, _)| *other != slot);
+            let (by_key, otherwise) = chosen.entry(slot).or_default();
+            by_key.push((key, rule));
+            otherwise.push((rule, keys));
         }
-        let mut attributes: Vec<ByAttribute> =
-            chosen.into_iter().map(|(slot, keys)| ByAttribute::new(slot, &keys)).collect();
-        attributes.sort_unstable_by_key(|attribute| attribute.slot);
-        Some(Self { unkeyed, attributes })
+        let attributes = chosen
+            .into_iter()
+            .map(|(slot, (keys, otherwise))| ByAttribute::new(slot, &keys, Self::of(otherwise)));
+        Self { unkeyed, attributes: attributes.collect() }
     }
 
     /// The rules that may match, or that may not be able to tell, in order.
     pub(crate) fn candidates(&self, seen: &Seen<'_>) -> Vec<u32> {
         let mut found = Vec::with_capacity(self.unkeyed.len() + 16);
-        found.extend_from_slice(&self.unkeyed);
-        for attribute in &self.attributes {
-            attribute.candidates(&seen.at(attribute.slot), &mut found);
-        }
+        self.find(seen, &mut found);
         found.sort_unstable();
         found
+    }
+
+    fn find(&self, seen: &Seen<'_>, found: &mut Vec<u32>) {
+        found.extend_from_slice(&self.unkeyed);
+        for attribute in &self.attributes {
+            attribute.find(seen, found);
+        }
     }
 }
 
 impl ByAttribute {
-    fn new(slot: usize, keys: &[(Key, u32)]) -> Self {
+    fn new(slot: usize, keys: &[(Key, u32)], otherwise: Index) -> Self {
         let mut built = Self {
             slot,
-            all: keys.iter().map(|(_, rule)| *rule).collect(),
+            otherwise: Box::new(otherwise),
             texts: HashMap::new(),
             numbers: HashMap::new(),
             bools: [Vec::new(), Vec::new()],
@@ -176,8 +200,9 @@ impl ByAttribute {
         }
     }
 
-    fn candidates(&self, sight: &Sight<'_>, found: &mut Vec<u32>) {
-        match sight {
+    fn find(&self, seen: &Seen<'_>, found: &mut Vec<u32>) {
+        let sight = seen.at(self.slot);
+        match &sight {
             Sight::Text(_) | Sight::Date(_) => {
                 let text = sight.text().unwrap_or_default();
                 found.extend(self.texts.get(text).into_iter().flatten());
@@ -190,14 +215,16 @@ impl ByAttribute {
                     found.extend(self.number_spans.spans.holding(&number));
                     found.extend(&self.text_spans.all);
                 }
-                None => found.extend(&self.all),
+                None => self.otherwise.find(seen, found),
             },
             Sight::Bool(value) => {
                 found.extend(&self.bools[usize::from(*value)]);
                 found.extend(&self.number_spans.all);
                 found.extend(&self.text_spans.all);
             }
-            Sight::Missing | Sight::Instant(_) | Sight::List(_) | Sight::Other => found.extend(&self.all),
+            Sight::Missing | Sight::Instant(_) | Sight::List(_) | Sight::Other => {
+                self.otherwise.find(seen, found);
+            }
         }
     }
 }
@@ -298,9 +325,9 @@ struct Shared {
 }
 
 impl Shared {
-    fn of(keys: &[Vec<(usize, Key)>]) -> Self {
+    fn of(rules: &Keyed) -> Self {
         let mut shared = Self::default();
-        for (slot, key) in keys.iter().flatten() {
+        for (slot, key) in rules.iter().flat_map(|(_, keys)| keys) {
             match key {
                 Key::OneOf(literals) => {
                     for value in literals.iter().filter_map(Exactly::of) {

@@ -143,7 +143,9 @@ pub(super) fn match_rules<'a>(event: &Event, policy: &'a Policy, decision: &mut 
         };
         let answer = match (native, &rule.when) {
             (Ok(answer), _) => Ok(answer),
-            (Err(Trouble::Missing(slot)), _) => Err(Unknown::Missing(routes.reads.names()[slot].to_string())),
+            (Err(Trouble::Missing(slot)), _) => {
+                Err(Unknown::Missing(Arc::clone(&routes.reads.names()[slot])))
+            }
             (Err(Trouble::Unfit), Some(when)) => {
                 by_cel(when, scope.get_or_insert_with(|| routes.scope(event)))
             }

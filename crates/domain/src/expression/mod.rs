@@ -3,6 +3,7 @@
 //! Owns the meaning of *unknown*: an expression that reads what is not there has no result. It does
 //! not know events or rows; those put their values into a [`Scope`].
 
+mod canonical;
 mod check;
 mod convert;
 mod encodings;
@@ -19,7 +20,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, o
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
-pub use check::{Complaint, Fault, Never, RecordType, Type, TypeScope};
+pub use check::{Complaint, Fault, Known, Never, RecordType, Type, TypeScope};
 
 pub(crate) use logic::{Atom, Conjunct, Form, Logic};
 pub(crate) use parts::Parts;
@@ -83,7 +84,7 @@ pub struct SyntaxError {
 pub enum Unknown {
     /// It reads something that is not there.
     #[error("`{0}` is not given")]
-    Missing(String),
+    Missing(Arc<str>),
     /// It cannot be computed on these values. Says what does not fit and never repeats a value.
     #[error("{0}")]
     Failed(String),
@@ -174,7 +175,7 @@ fn collect_chosen(expression: &IdedExpr, chosen: &mut Vec<Value>) {
 fn unknown(error: &ExecutionError) -> Unknown {
     match error {
         ExecutionError::NoSuchKey(name) | ExecutionError::UndeclaredReference(name) => {
-            Unknown::Missing(name.to_string())
+            Unknown::Missing(name.as_str().into())
         }
         error => Unknown::Failed(functions::reason(error)),
     }

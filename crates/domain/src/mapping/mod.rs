@@ -362,7 +362,7 @@ impl Reading<'_> {
         let fields = event.shape.fields.iter().zip(&event.facts);
         let values = fields.map(|(field, source)| {
             let value = match source {
-                FactSource::Default => Err(Unknown::Missing(field.name.to_string())),
+                FactSource::Default => Err(Unknown::Missing(Arc::clone(&field.name))),
                 FactSource::Own(expression) => self.evaluate(expression),
                 FactSource::Shared(position) => self.shared[*position].clone(),
             };
@@ -403,7 +403,7 @@ fn unmapped(part: String, cause: impl fmt::Display) -> Unmapped {
 
 fn unknown(part: String, why: &Unknown) -> Unmapped {
     let missing = match why {
-        Unknown::Missing(name) => Some(name.clone()),
+        Unknown::Missing(name) => Some(name.to_string()),
         Unknown::Failed(_) => None,
     };
     Unmapped { missing, ..unmapped(part, why) }

@@ -67,14 +67,16 @@ impl fmt::Debug for Templates {
 }
 
 impl Templates {
-    /// Adds a template.
+    /// Adds a template. One that calls what there is not is there all the same, so that the rest of it can be
+    /// looked at; it must not be used.
     pub fn add(&mut self, name: &str, source: &str) -> Result<(), TemplateError> {
         let wrong = |(message, line)| TemplateError { message, line: Some(line) };
-        for called in extent::check(source).map_err(wrong)? {
-            self.check_called(called).map_err(wrong)?;
-        }
+        let called = extent::check(source).map_err(wrong)?;
         let added = self.environment.add_template_owned(name.to_owned(), source.to_owned());
         added.map_err(|error| told(&error))?;
+        for called in called {
+            self.check_called(called).map_err(wrong)?;
+        }
         match Plain::parse(source) {
             Some(plain) => self.plain.insert(name.to_owned(), plain),
             None => self.plain.remove(name),

@@ -73,7 +73,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "DATA|BROKERS")]
     against: Option<String>,
 
-    /// Only the newest stretch of it, back from the newest event, such as 28d or 12h [default: all]
+    /// Only what was recorded in the newest stretch of it, such as 28d or 12h, back from what came in last [default: all]
     #[arg(long, value_name = "DURATION")]
     last: Option<String>,
 
@@ -143,7 +143,9 @@ pub(crate) fn replay(
             },
             out,
         )?;
-        if report.is_same() {
+        if report.compared == 0 {
+            writeln!(out, "\nNothing was compared: no event of this stretch was decided.")?;
+        } else if report.is_same() {
             writeln!(out, "\nNothing differs: deciding again gives what is there.")?;
         }
     }
@@ -280,7 +282,7 @@ fn topics(asked: &[String], inputs: &[String]) -> Result<Vec<String>> {
         None => Ok(inputs.iter().filter(|topic| asked.contains(topic)).cloned().collect()),
         Some(topic) => {
             let message = format!("`{topic}` is no input topic; they are {}", inputs.join(", "));
-            Err(Coded::new("settings-invalid", 78, message).into())
+            Err(Coded::new("argument-invalid", 2, message).into())
         }
     }
 }
@@ -294,7 +296,7 @@ fn instant(text: &str) -> Result<Timestamp> {
     text.parse().map_err(|_| {
         let message =
             format!("`{text}` is no time; give one such as 2026-03-02T00:00:00Z, or earliest to start at");
-        Coded::new("settings-invalid", 78, message).into()
+        Coded::new("argument-invalid", 2, message).into()
     })
 }
 
@@ -304,7 +306,7 @@ fn duration(text: &str) -> Result<SignedDuration> {
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     duration.filter(SignedDuration::is_positive).ok_or_else(|| {
         let message = format!("`{text}` is no duration; give one such as 28d, 12h or 30m");
-        Coded::new("settings-invalid", 78, message).into()
+        Coded::new("argument-invalid", 2, message).into()
     })
 }
 

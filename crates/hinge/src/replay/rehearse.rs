@@ -300,8 +300,11 @@ impl Rehearse<'_> {
                 let then = told.audience.map(|hash| self.recorded.names.name(hash));
                 let otherwise = found.short.text != short.text;
                 let department = self.recorded.names.name(told.department);
-                let shift = Shift { department, then, now: audience, otherwise };
-                self.shifts.note(&shift, || Some(Example::of(&now, rules(&now))));
+                // Told as a whole department then or now: nobody in it is told more or less for that.
+                if then.is_some() == audience.is_some() {
+                    let shift = Shift { department, then, now: audience, otherwise };
+                    self.shifts.note(&shift, || Some(Example::of(&now, rules(&now))));
+                }
                 if self.report.wants(&now.department, Change::Changed) {
                     let before = self.stored(&now.department, found)?;
                     let differences = before.map_or_else(Vec::new, |mut before| {

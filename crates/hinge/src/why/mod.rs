@@ -11,6 +11,7 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
@@ -21,7 +22,7 @@ use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::Opened;
 use crate::settings::Settings;
-use trail::{Decision, Letter, Place, Trail, parse_place};
+use trail::{Again, Decision, Letter, Place, Trail, parse_place};
 
 pub(crate) use why_not::{WhyNotArgs, why_not};
 
@@ -156,16 +157,24 @@ fn told(
     for (number, decision) in found.decisions.iter().enumerate() {
         let first = &decided[number];
         let is_one = decision.notifications().any(|told| told["id"] == asked);
-        let again = if is_one { Vec::new() } else { trail.repetitions(decision, &decided)? };
+        let again = if is_one { Again::default() } else { trail.repetitions(decision, &decided)? };
         match format {
             Format::Json => {
                 writeln!(out, "{}", decision.0)?;
-                for place in &again {
+                for place in &again.told {
                     writeln!(out, "{}", repetition_json(place, first))?;
+                }
+                for (place, key) in &again.held {
+                    writeln!(
+                        out,
+                        "{}",
+                        json!({"outcome": "held", "place": words::place_json(place), "held": key})
+                    )?;
                 }
             }
             Format::Text => {
-                words::decision(decision, asked, out)?;
+                let shape = trail.catalogue.shape(decision.event("type"));
+                words::decision(decision, asked, shape.map(Arc::as_ref), out)?;
                 words::repetitions(first, &again, out)?;
             }
         }

@@ -98,6 +98,15 @@ impl Letter {
     }
 }
 
+/// Records that tell of an event that was decided.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    /// Where it is told again.
+    pub(super) told: Vec<Place>,
+    /// What is held, and under which key; what it tells is looked at when it is released.
+    pub(super) held: Vec<(Place, String)>,
+}
+
 /// Reads the log for whoever asks.
 pub(super) struct Trail<'a> {
     pub(super) reader: Box<dyn Reader>,
@@ -167,13 +176,15 @@ impl<'a> Trail<'a> {
         Ok(position.map(|position| readings.swap_remove(position)))
     }
 
-    /// The places after a decision's record in its partition that tell the same event again, as far as the window
+    /// The places after a decision's record in its partition that tell of the same event, as far as the window
     /// reaches; up to the next of the places in `decided`, where it was an event once more.
-    pub(super) fn repetitions(&mut self, decision: &Decision, decided: &[Place]) -> Result<Vec<Place>> {
+    pub(super) fn repetitions(&mut self, decision: &Decision, decided: &[Place]) -> Result<Again> {
         let (place, mut last) = decision.place();
+        let mut again = Again::default();
         if !self.is_read(&place.topic) {
-            return Ok(Vec::new());
+            return Ok(again);
         }
+        let mut held = operator::held_places(self.reader.as_mut())?;
         let mut rejected = HashSet::new();
         read_all(self.reader.as_mut(), DEAD_LETTERS, &mut |record| {
             let origin = Letter::of(record).place.filter(|(origin, _)| *origin == place);
@@ -183,7 +194,6 @@ impl<'a> Trail<'a> {
         let (source, id) = (decision.event("source"), decision.event("id"));
         let window = self.settings.window();
         let rehearsal = self.rehearsal();
-        let mut again = Vec::new();
         read_partition(self.reader.as_mut(), (&place, last.next()), &mut |record| {
             let here = (place.clone(), record.offset);
             if record.offset.0 - last.0 > window.offsets || decided.contains(&here) {
@@ -195,8 +205,12 @@ impl<'a> Trail<'a> {
             if rehearsal.read(record).is_ok_and(|readings| readings.iter().any(is_it))
                 && !rejected.contains(&record.offset)
             {
-                last = record.offset;
-                again.push(here);
+                if let Some(key) = held.remove(&RecordPlace::of(record)) {
+                    again.held.push((here, key));
+                } else {
+                    last = record.offset;
+                    again.told.push(here);
+                }
             }
             Ok(true)
         })?;

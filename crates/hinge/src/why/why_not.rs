@@ -5,13 +5,13 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
-use hinge_domain::{Policy, Verdict, decide, explain};
+use hinge_domain::{Policy, Shape, Verdict, decide, explain};
 use hinge_policy::Loaded;
 use hinge_router::Reading;
 use hinge_schema::Catalogue;
 use serde_json::{Value as Json, json};
 
-use super::trail::{Decision, Letter, Place, Trail, parse_place};
+use super::trail::{Again, Decision, Letter, Place, Trail, parse_place};
 use super::{Asked, Found, find, proof, undecided, words};
 use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
@@ -62,7 +62,10 @@ pub(crate) fn why_not(
     let again = trail.repetitions(decision, &[])?;
     let beside = &found.letters;
     let department = &args.department;
-    let answer = Answered { decision, department, person: args.person.as_deref(), again: &again, beside };
+    let shape = trail.catalogue.shape(decision.event("type")).cloned();
+    let shape = shape.as_deref();
+    let answer =
+        Answered { decision, department, person: args.person.as_deref(), again: &again, beside, shape };
     answer.repetition(parse_place(&args.id), format, out)?;
     if decision.text("outcome") == "filtered" {
         return answer.ignored(format, out);
@@ -122,7 +125,9 @@ struct Answered<'a> {
     decision: &'a Decision,
     department: &'a str,
     person: Option<&'a str>,
-    again: &'a [Place],
+    again: &'a Again,
+    /// What events of this type tell.
+    shape: Option<&'a Shape>,
     /// Records of the same identity that were rejected: they tell something else, and the first is in force.
     beside: &'a [Letter],
 }
@@ -131,7 +136,7 @@ impl Answered<'_> {
     /// Where a record was asked about that tells the event again: which one is the first.
     fn repetition(&self, asked: Option<Place>, format: Format, out: &mut dyn Write) -> Result<()> {
         let first = self.decision.place();
-        if let Some(asked) = asked.filter(|asked| self.again.contains(asked) && format == Format::Text) {
+        if let Some(asked) = asked.filter(|asked| self.again.told.contains(asked) && format == Format::Text) {
             writeln!(
                 out,
                 "The record {} is a repetition, which tells nobody anything: the event was first told at {}, and \
@@ -147,7 +152,7 @@ impl Answered<'_> {
         match format {
             Format::Json => self.json(&json!({"reason": self.decision.text("reason")}), out),
             Format::Text => {
-                words::decision(self.decision, "", out)?;
+                words::decision(self.decision, "", self.shape, out)?;
                 self.others(out)
             }
         }
@@ -272,7 +277,7 @@ impl Answered<'_> {
         match own {
             Some(own) => {
                 writeln!(out, "It was told:")?;
-                words::notification(self.decision, own, out)?;
+                words::notification(self.decision, own, self.shape, out)?;
             }
             None if told.is_empty() => writeln!(
                 out,
@@ -294,7 +299,7 @@ impl Answered<'_> {
             "outcome": self.decision.text("outcome"),
             "policy_version": self.decision.text("policy_version"),
             "told_departments": told,
-            "repetitions": self.again.iter().map(words::place_json).collect::<Vec<_>>(),
+            "repetitions": self.again.told.iter().map(words::place_json).collect::<Vec<_>>(),
             "rejected": self.beside.iter().map(words::letter_json).collect::<Vec<_>>(),
         });
         if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {

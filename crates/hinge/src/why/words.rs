@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
+use hinge_domain::{Kind, Shape};
 use hinge_router::DEAD_LETTERS;
 use serde_json::{Value as Json, json};
 
-use super::trail::{Decision, Letter, Place};
+use super::trail::{Again, Decision, Letter, Place};
 
 /// Which event it is, where it was read and under which policy it was decided.
 pub(super) fn head(decision: &Decision, out: &mut dyn Write) -> Result<()> {
@@ -30,7 +31,12 @@ pub(super) fn head(decision: &Decision, out: &mut dyn Write) -> Result<()> {
 }
 
 /// A decision in full; where a notification is asked for, only that one.
-pub(super) fn decision(decision: &Decision, asked: &str, out: &mut dyn Write) -> Result<()> {
+pub(super) fn decision(
+    decision: &Decision,
+    asked: &str,
+    shape: Option<&Shape>,
+    out: &mut dyn Write,
+) -> Result<()> {
     head(decision, out)?;
     match decision.text("outcome") {
         "filtered" => {
@@ -42,7 +48,7 @@ pub(super) fn decision(decision: &Decision, asked: &str, out: &mut dyn Write) ->
         _ => {
             let one = decision.notifications().any(|told| told["id"] == asked);
             for told in decision.notifications().filter(|told| !one || told["id"] == asked) {
-                notification(decision, told, out)?;
+                notification(decision, told, shape, out)?;
             }
         }
     }
@@ -53,7 +59,12 @@ pub(super) fn decision(decision: &Decision, asked: &str, out: &mut dyn Write) ->
 }
 
 /// Why a department was told, and what the event did not say.
-pub(super) fn notification(decision: &Decision, told: &Json, out: &mut dyn Write) -> Result<()> {
+pub(super) fn notification(
+    decision: &Decision,
+    told: &Json,
+    shape: Option<&Shape>,
+    out: &mut dyn Write,
+) -> Result<()> {
     writeln!(out, "{} was told (notification {}), because", text(told, "department"), text(told, "id"))?;
     let matched = decision.0["matched"].as_array();
     for rule in told["rules"].as_array().into_iter().flatten().filter_map(Json::as_str) {
@@ -62,11 +73,17 @@ pub(super) fn notification(decision: &Decision, told: &Json, out: &mut dyn Write
             .and_then(|matched| matched["values"].as_object())
             .into_iter()
             .flatten()
-            .map(|(name, value)| format!("{name} = {value}"))
+            .map(|(name, value)| format!("{name} = {}", shown(name, value, shape)))
             .collect();
         let on =
             if values.is_empty() { "which asks for every such event".to_owned() } else { values.join(", ") };
         writeln!(out, "  the rule {rule} matched: {on}.")?;
+    }
+    match told["audience"]["size"].as_u64() {
+        Some(0) => writeln!(out, "  It was for nobody: no person of the department was chosen.")?,
+        Some(1) => writeln!(out, "  It was for 1 person of the department.")?,
+        Some(size) => writeln!(out, "  It was for {size} people of the department.")?,
+        None => {}
     }
     let missing: Vec<&str> =
         told["missing"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -76,18 +93,40 @@ pub(super) fn notification(decision: &Decision, told: &Json, out: &mut dyn Write
     Ok(())
 }
 
+/// A value as `why-not` shows it: text in quotes, what only JSON writes as text without.
+fn shown(name: &str, value: &Json, shape: Option<&Shape>) -> String {
+    let kind = shape.and_then(|shape| shape.fields.iter().find(|field| *field.name == *name));
+    match (value, kind.map(|field| &field.kind)) {
+        (Json::String(text), Some(Kind::Decimal { .. } | Kind::Date | Kind::Instant)) => text.clone(),
+        (Json::String(text), _) => format!("'{text}'"),
+        _ => value.to_string(),
+    }
+}
+
 /// Why a record was rejected.
 pub(super) fn letter(letter: &Letter, out: &mut dyn Write) -> Result<()> {
     let Letter { code, detail, .. } = letter;
     let place = letter.place.as_ref().map_or_else(|| "(place not readable)".to_owned(), place);
     writeln!(out, "The record {place} was rejected with `{code}`: {detail}.")?;
-    writeln!(out, "It lies in {DEAD_LETTERS}; `hinge explain {code}` tells more.")?;
+    writeln!(
+        out,
+        "It lies in {DEAD_LETTERS}; `hinge explain {code}` tells more, and once the cause is mended `hinge dead-letters \
+         replay {place}` brings it in again."
+    )?;
     Ok(())
 }
 
-/// Records that tell an event again.
-pub(super) fn repetitions(first: &Place, again: &[Place], out: &mut dyn Write) -> Result<()> {
+/// Records that tell of an event again, or are held and may.
+pub(super) fn repetitions(first: &Place, again: &Again, out: &mut dyn Write) -> Result<()> {
     const SHOWN: usize = 5;
+    for (held, key) in again.held.iter().take(SHOWN) {
+        let held = place(held);
+        writeln!(
+            out,
+            "The record {held} tells of it too, and is held behind a rejected one (`hinge held show {key}`)."
+        )?;
+    }
+    let again = &again.told;
     if again.is_empty() {
         return Ok(());
     }

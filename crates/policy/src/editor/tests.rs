@@ -170,6 +170,12 @@ fn the_schemas_and_the_loader_agree_on_what_a_file_may_say() {
         &rule(", tests: [{name: a, event: {b: 1}, expect: {told: [a], title: {contains: x}}}]"),
         true,
     );
+    let people = |person: &str| {
+        format!(", tests: [{{name: a, people: [{person}], event: {{b: 1}}, expect: {{people: x}}}}]")
+    };
+    check("routes/a.yaml", &rule(&people("{id: x, department: d, seniority: 3, languages: de}")), true);
+    check("routes/a.yaml", &rule(&people("{id: x}")), false);
+    check("routes/a.yaml", &rule(&people("{id: x, department: d, name: y}")), false);
     check(
         "routes/a.yaml",
         &rule(", tests: [{name: a, event: {b: 1}, expect: {title: {contain: x}}}]"),

@@ -11,6 +11,7 @@ fn load_with(file: &str, change: impl Fn(&str) -> String) -> Result<Loaded, Prob
     write_starter(folder.path()).unwrap();
     let path = folder.path().join(file);
     let before = fs::read_to_string(&path).unwrap_or_default();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     let after = change(&before);
     assert_ne!(before, after, "the mistake is there");
     fs::write(&path, after).unwrap();
@@ -160,6 +161,9 @@ fn files_that_cannot_be_read_are_named() {
     fs::write(folder.path().join("policy.yaml"), " ".repeat(2 * 1024 * 1024)).unwrap();
     let problems = load(folder.path(), &Catalogue::builtin()).map(|_| ()).unwrap_err().to_string();
     assert!(problems.contains("not UTF-8") && problems.contains("larger than 1048576"), "{problems}");
+    assert!(problems.contains("comments count too"), "{problems}");
+    let problems = load_with(ROUTES, |_| "#".repeat(1024 * 1024 + 1)).map(|_| ()).unwrap_err().to_string();
+    assert!(problems.contains("over several files in `routes/`"), "{problems}");
 }
 
 #[test]
@@ -186,6 +190,24 @@ fn the_files_of_a_policy_make_the_same_policy_again() {
     let again = load_files(Path::new("stored"), loaded.files.clone(), &Catalogue::builtin()).unwrap();
     assert_eq!(again.policy.version, loaded.policy.version);
     assert_eq!(again.files, loaded.files);
+}
+
+#[test]
+fn a_file_that_looks_as_if_it_belonged_to_the_policy_is_warned_of() {
+    let check = |name: &str, words: Option<&str>| {
+        let loaded = load_with(name, |_| "routes: []".to_owned()).unwrap();
+        let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(told.iter().any(|it| it.contains("is not read")), words.is_some(), "{name}: {told:?}");
+        assert!(told.iter().any(|it| it.contains(words.unwrap_or_default())) || words.is_none(), "{told:?}");
+    };
+    check("people.yml", Some("did you mean `people.yaml`?"));
+    check("peple.yaml", Some("did you mean `people.yaml`?"));
+    check("source/shop.yaml", Some("did you mean `sources`?"));
+    check("rules.yaml", Some("`routes/rules.yaml` if it holds rules"));
+    check("more/rules.yaml", Some("rules stand in `routes/`"));
+    check("README.md", None);
+    check("docs/why.md", None);
+    check(".git/config", None);
 }
 
 #[test]

@@ -30,6 +30,8 @@ fn check(files: &[(&str, &str)], (file, line, column): (&str, usize, usize), cod
     assert!(told.file.ends_with(file), "{told}");
     assert_eq!((told.line, told.column), (line, column), "{told}");
     assert_eq!(told.text, None, "what is said of people is not repeated");
+    let place = if line > 0 { format!("{file}:{line}:{column}\n") } else { format!("{file}\n") };
+    assert!(told.to_string().contains(&place), "the place is: {told}");
     for word in words {
         assert!(problems.to_string().contains(word), "`{word}` is not said: {problems}");
     }

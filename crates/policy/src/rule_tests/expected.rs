@@ -1,12 +1,39 @@
 //! What a rule test expects, beside what came of its event.
 
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
 use hinge_domain::{Decision, Notification, Policy, Rule};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::Page;
 use crate::place::Place;
 use crate::routes::known_department;
-use crate::yaml::{Node, text_of};
+use crate::yaml::{Node, Yaml, text_of, texts_of, whole};
+
+/// So many names of people or departments are listed; the rest is a number.
+const MOST_NAMES: usize = 5;
+
+/// Notes what is expected in words that anything would meet; whether nothing is.
+pub(super) fn can_fail(page: &mut Page<'_>, expect: &Yaml) -> bool {
+    let before = page.problems.len();
+    for key in ["title", "body"] {
+        let contains = expect.get(key).and_then(|text| text.value.get("contains"));
+        let Some(contains) = contains else { continue };
+        let parts = texts_of(contains);
+        if parts.is_empty() || parts.iter().any(|part| part.value.trim().is_empty()) {
+            let message = format!("`contains` asks for no text, so that any {key} would do");
+            let help = "write a part of the text that must be there, such as `{contains: \"order A-1\"}`";
+            page.note("test-invalid", whole(page.text, contains), message, help);
+        }
+    }
+    if let Some(not_told) = expect.get("not_told").filter(|it| texts_of(it).is_empty()) {
+        let message = "`not_told` names no department".to_owned();
+        let help = "name the departments that are not told; `told: []` says that nobody is";
+        page.note("test-invalid", whole(page.text, not_told), message, help);
+    }
+    page.problems.len() == before
+}
 
 /// One test's expectation, being compared.
 pub(super) struct Expected<'a, 'p> {
@@ -36,6 +63,11 @@ impl Expected<'_, '_> {
         }
         let names: Vec<&str> = told.iter().map(|it| it.department.as_ref()).collect();
         let all = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        if let Some(nobody) = expect.get("told").filter(|_| told_to.is_empty() && !names.is_empty()) {
+            let place = whole(self.page.text, nobody);
+            self.fail(place, "nobody to be told", &all);
+            return;
+        }
         for department in told_to.iter().filter(|it| !names.contains(&it.value.as_str())) {
             self.fail(department, &format!("`{}` to be told", department.value), &all);
         }
@@ -83,18 +115,39 @@ impl Expected<'_, '_> {
     /// The people whom the notifications are for: these and nobody else.
     fn people(&mut self, meant: &[&Notification]) {
         let Some(people) = self.expect.value.get("people") else { return };
-        let expected = self.expect.value.texts_at("people");
-        let mut chosen: Vec<&str> = Vec::new();
-        for audience in meant.iter().filter_map(|it| it.audience.as_deref()) {
-            chosen.extend(audience.people().map(|id| &**id));
+        let place = whole(self.page.text, people);
+        let expected: BTreeSet<String> =
+            self.expect.value.texts_at("people").into_iter().map(|person| person.value).collect();
+        let wanted = match expected.len() {
+            0 => "nobody to be chosen".to_owned(),
+            _ => format!("{} to be chosen and nobody else", some_of(expected.iter().map(String::as_str))),
+        };
+        let audiences = meant.iter().filter_map(|it| it.audience.as_deref());
+        let chosen: BTreeSet<&str> =
+            audiences.flat_map(|audience| audience.people().map(|id| &**id)).collect();
+        // Who reads it is not known there, so it is not nobody.
+        if let Some(it) = meant.iter().find(|it| chosen.is_empty() && it.audience.is_none()) {
+            let got = format!("nobody is known in `{}`, which is told as a whole", it.department);
+            self.fail(place, &wanted, &got);
+            return;
         }
-        let all = if chosen.is_empty() { "nobody".to_owned() } else { chosen.join(", ") };
-        for person in expected.iter().filter(|person| !chosen.contains(&person.value.as_str())) {
-            self.fail(person, &format!("`{}` to be chosen", person.value), &all);
+        let lacking = expected.iter().map(String::as_str).filter(|id| !chosen.contains(id));
+        let beyond = chosen.iter().copied().filter(|id| !expected.contains(*id));
+        let (lacking, beyond) = (some_of(lacking), some_of(beyond));
+        if lacking.is_empty() && beyond.is_empty() {
+            return;
         }
-        for id in chosen.iter().filter(|id| !expected.iter().any(|person| person.value == **id)) {
-            self.fail(people, &format!("`{id}` not to be chosen"), &all);
+        let mut got = match chosen.len() {
+            0 => "nobody".to_owned(),
+            1 => "1 person".to_owned(),
+            several => format!("{several} people"),
+        };
+        for (what, names) in [("too many", beyond), ("lacking", lacking)] {
+            if !names.is_empty() {
+                let _ = write!(got, "; {what}: {names}");
+            }
         }
+        self.fail(place, &wanted, &got);
     }
 
     /// The notifications that are meant: those of the departments in `told`, else those of the rule.
@@ -152,5 +205,15 @@ impl Expected<'_, '_> {
     fn fail(&mut self, place: impl Into<Place>, expected: &str, got: &str) {
         let message = format!("the test fails: {}", self.name.value);
         self.page.note("test-failed", place, message, &format!("expected {expected}; got: {got}"));
+    }
+}
+
+/// The first names, and how many more there are.
+fn some_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names = names;
+    let first: Vec<String> = names.by_ref().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    match names.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }

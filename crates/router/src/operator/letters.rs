@@ -9,7 +9,7 @@ use super::{By, Closing, close};
 use crate::dead_letter::{KEY_ADDED, OURS_BEGIN, origin};
 use crate::place::RecordPlace;
 use crate::reading;
-use crate::repair::{REPAIRS, REPAIRS_CODE};
+use crate::repair::{REPAIRS, REPAIRS_CODE, REPAIRS_EVENT};
 use crate::topics::DEAD_LETTERS;
 
 /// A dead letter.
@@ -23,6 +23,8 @@ pub struct Letter {
     pub code: String,
     /// What is wrong and where.
     pub detail: String,
+    /// The event that was rejected, where the letter says it beside the record.
+    event: Option<String>,
     /// When it was rejected, in milliseconds since 1970-01-01 UTC.
     pub rejected_at: Option<i64>,
     /// Whether the letter lacks the body and the headers, because the record is too large for the topic.
@@ -61,12 +63,14 @@ impl Letter {
                 lies_at,
                 code: Code::HeadersUnreadable.to_string(),
                 detail: detail.to_owned(),
+                event: None,
                 rejected_at: letter.timestamp.millis(),
                 is_body_omitted: false,
                 record: letter,
             };
         };
         let (code, detail) = (said("hinge-error-code"), said("hinge-error-detail"));
+        let event = Some(said("hinge-error-event-id")).filter(|id| !id.is_empty());
         let timestamp = said("hinge-error-timestamp").parse().map_or(Timestamp::Unknown, Timestamp::Append);
         let is_body_omitted = letter.headers.get("hinge-error-body-omitted").is_some();
         let key = letter.key.clone().filter(|_| letter.headers.get(KEY_ADDED).is_none());
@@ -85,11 +89,14 @@ impl Letter {
             headers: Headers::Readable(headers),
             ..letter
         };
-        Self { place, lies_at, code, detail, rejected_at, is_body_omitted, record }
+        Self { place, lies_at, code, detail, event, rejected_at, is_body_omitted, record }
     }
 
-    /// The event's id, where it can be read: from the headers, or from a body that is JSON.
+    /// The event's id, where it can be read: from the letter, from the headers, or from a body that is JSON.
     pub fn event_id(&self) -> Option<String> {
+        if self.event.is_some() {
+            return self.event.clone();
+        }
         if let Some(id) = self.record.headers.get("ce_id") {
             return String::from_utf8(id.to_vec()).ok();
         }
@@ -115,18 +122,21 @@ pub fn each_letter(
 /// Appends a letter's record to its topic and partition again, and marks the letter as replayed.
 ///
 /// The record says what it repairs; a repair of a conflict, also one that was spoilt and is repaired in turn,
-/// says that too.
+/// says that too, and of which events: another event of the same record is told as if it came for the first time.
 pub fn replay(appender: &mut dyn Appender, letter: &Letter, replay: &Replay<'_>) -> Result<(), Error> {
     let is_ours = |name: &str| name == REPAIRS || name == REPAIRS_CODE;
     let was_of_conflict = replay.record.headers.get(REPAIRS_CODE) == Some(Code::Conflict.as_str().as_bytes());
     let code = if was_of_conflict { Code::Conflict.as_str() } else { letter.code.as_str() };
-    let carried = replay.record.headers.iter().filter(|header| !is_ours(&header.name)).cloned().collect();
     let place = letter.place.to_string();
+    let decided = letter.event.as_ref().filter(|_| letter.code == Code::Conflict.as_str());
+    let mut headers = vec![(REPAIRS, place.as_bytes()), (REPAIRS_CODE, code.as_bytes())];
+    headers.extend(decided.map(|id| (REPAIRS_EVENT, id.as_bytes())));
+    let carried = replay.record.headers.iter().filter(|header| !is_ours(&header.name)).cloned().collect();
     let record = Outgoing {
         topic: &letter.place.partition.topic,
         key: replay.record.key.as_deref(),
         value: replay.body.or(replay.record.value.as_deref()),
-        headers: &[(REPAIRS, place.as_bytes()), (REPAIRS_CODE, code.as_bytes())],
+        headers: &headers,
         carried: Some(&Headers::Readable(carried)),
         timestamp: None,
     };

@@ -185,7 +185,13 @@ proptest! {
             policy.people = policy.people.without_person(&id);
             by_id.remove(&id);
         }
-        let anew = made(&audiences, by_id.into_values().collect());
+        let people: Vec<Person> = by_id.into_values().collect();
+        let replaced = policy.people.replaced_by(people.clone());
+        let anew = made(&audiences, people);
+        for (one, other) in replaced.teams.iter().zip(&anew.people.teams) {
+            prop_assert_eq!(one.people(), other.people());
+            prop_assert_eq!(one.columns(), other.columns());
+        }
         for (one, other) in policy.people.teams.iter().zip(&anew.people.teams) {
             prop_assert_eq!(one.people(), other.people());
             prop_assert_eq!(one.columns(), other.columns());

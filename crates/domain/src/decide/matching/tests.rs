@@ -247,7 +247,12 @@ fn of_many_rules_only_those_are_looked_at_whose_most_selective_part_may_hold() {
     let equal = |number| format!("event.channel == 'web' && event.state == 'S{number}'");
     assert_eq!(of_twenty(&equal, [state("S7"), web()]), 1);
     assert_eq!(of_twenty(&equal, [state("S99"), web()]), 0);
+    // Each of them cannot tell; of those that are false all the same none is looked at.
     assert_eq!(of_twenty(&equal, [(0, Value::Absent), web()]), 20);
+    assert_eq!(of_twenty(&equal, [(0, Value::Absent), (1, Value::text("app"))]), 0);
+    let two = |number| format!("event.state == 'S{number}' && event.value > {number}.0");
+    assert_eq!(of_twenty(&two, [(0, Value::Absent), (2, Value::Float(4.5))]), 5);
+    assert_eq!(of_twenty(&two, [(0, Value::Absent), (2, Value::Absent)]), 20);
     let listed = |number| format!("event.state in ['S{number}', 'T{}'] || event.state == 'U'", number / 2);
     assert_eq!(of_twenty(&listed, [state("S7"), web()]), 1);
     assert_eq!(of_twenty(&listed, [state("T3"), web()]), 2);

@@ -1,9 +1,10 @@
 //! Whether an expression fits what it will be evaluated on: names exist, operands fit, a condition is a yes or no.
 //!
 //! Owns CEL's typing as far as rules need it. What cannot be known before an event is there is
-//! [`Type::Any`] and passes. Values (a division by zero, a text that is no number) are not looked at, nor
-//! whether a fact is given. How a complaint is shown is for whoever knows the file.
+//! [`Type::Any`] and passes. Values (a division by zero, a text that is no number) are looked at only where they are
+//! written out ([`constants`]), and whether a fact is given is not. How a complaint is shown is for whoever knows the file.
 
+mod constants;
 mod never;
 mod operators;
 mod signatures;
@@ -18,7 +19,7 @@ use cel::common::ast::{
 
 use super::Expression;
 use crate::nearest::nearest;
-pub use never::Never;
+pub use never::{Known, Never};
 use signatures::{LOOPS, OPTIONALS, SIGNATURES, Signature};
 use spans::Spans;
 pub use typing::{RecordType, Type, TypeScope};
@@ -278,6 +279,7 @@ impl Checker<'_> {
         };
         let fitting: Vec<&&Signature> = here.iter().filter(fits).collect();
         if !fitting.is_empty() {
+            self.constant_arguments(part, call);
             let results = fitting.iter().map(|known| known.gives.result(given.first()));
             return results.reduce(Type::or).unwrap_or(Type::Any);
         }

@@ -4,7 +4,9 @@
 //! true, so it never calls a rule dead that could match.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
@@ -21,12 +23,21 @@ pub struct Never {
     pub why: String,
 }
 
+/// What is known of facts before an event is there, by their names as expressions write them (`event.type`).
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Facts that are whole numbers.
+    pub whole: Vec<String>,
+    /// Facts that are one of these texts.
+    pub one_of: Vec<(String, Vec<Arc<str>>)>,
+}
+
 /// Branches of `||` that are looked at together; what has more may be true.
 const MOST_BRANCHES: usize = 64;
 
 impl Expression {
     /// Whether no event at all can meet this condition, and why.
-    pub fn never_true(&self) -> Option<Never> {
+    pub fn never_true(&self, known: &Known) -> Option<Never> {
         let root = self.program.expression();
         let spans = Spans::of(&self.source, &self.program);
         if self.reads.is_empty() {
@@ -34,12 +45,17 @@ impl Expression {
             let why = "it is false, whatever the event says".to_owned();
             return is_false.then(|| Never { span: spans.whole(root), why });
         }
-        let mut branches = vec![Vec::new()];
+        let known_ones = known.one_of.iter().map(|(fact, texts)| {
+            let texts = texts.iter().map(|text| Constant::Text(text.to_string())).collect();
+            Asked { fact: fact.clone(), demand: Demand::OneOf(texts), span: None }
+        });
+        let mut branches = vec![known_ones.collect()];
         collect(root, &spans, &mut branches);
         if branches.is_empty() {
             return None;
         }
-        let contradictions: Option<Vec<Never>> = branches.iter().map(|asked| contradiction(asked)).collect();
+        let contradictions: Option<Vec<Never>> =
+            branches.iter().map(|asked| contradiction(asked, &known.whole)).collect();
         contradictions?.into_iter().next()
     }
 }
@@ -83,6 +99,16 @@ impl Constant {
     }
 }
 
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "`{number}`"),
+            Self::Text(text) => write!(f, "`{text}`"),
+            Self::Bool(value) => write!(f, "`{value}`"),
+        }
+    }
+}
+
 /// What is asked of one fact.
 #[derive(Clone, Debug)]
 enum Demand {
@@ -92,6 +118,8 @@ enum Demand {
     NoneOf(Vec<Constant>),
     /// Its order beside the constant is one of these.
     Beside(Constant, &'static [Ordering]),
+    /// It is given, or it is not; whatever else is asked of what is not given is not so.
+    Given(bool),
     /// Nothing can meet it.
     Nothing,
 }
@@ -104,6 +132,7 @@ impl Demand {
             Self::Beside(constant, orders) => {
                 value.order(constant).is_none_or(|order| orders.contains(&order))
             }
+            Self::Given(given) => *given,
             Self::Nothing => false,
         }
     }
@@ -113,7 +142,8 @@ impl Demand {
 struct Asked {
     fact: String,
     demand: Demand,
-    span: Range<usize>,
+    /// Where; nowhere, if it is known before.
+    span: Option<Range<usize>>,
 }
 
 /// Adds what a condition asks to each branch; more branches where it has a choice.
@@ -137,7 +167,7 @@ fn collect(part: &IdedExpr, spans: &Spans<'_>, branches: &mut Vec<Vec<Asked>>) {
         }
         _ => {
             if let Some((fact, demand)) = demand(part, spans) {
-                let asked = Asked { fact, demand, span: spans.whole(part) };
+                let asked = Asked { fact, demand, span: Some(spans.whole(part)) };
                 for branch in branches {
                     branch.push(asked.clone());
                 }
@@ -160,8 +190,14 @@ fn demand(part: &IdedExpr, spans: &Spans<'_>) -> Option<(String, Demand)> {
     if let Some(fact) = fact(part) {
         return Some((fact, Demand::OneOf(vec![Constant::Bool(true)])));
     }
+    if let Some(fact) = tested(part, spans) {
+        return Some((fact, Demand::Given(true)));
+    }
     let Expr::Call(call) = &part.expr else { return None };
     match (call.func_name.as_str(), call.args.as_slice()) {
+        (op::LOGICAL_NOT, [of]) if tested(of, spans).is_some() => {
+            Some((tested(of, spans)?, Demand::Given(false)))
+        }
         (op::LOGICAL_NOT, [of]) => Some((fact(of)?, Demand::OneOf(vec![Constant::Bool(false)]))),
         (op::IN, [of, list]) => {
             let Expr::List(list) = &list.expr else { return None };
@@ -199,19 +235,37 @@ fn is_fact(part: &IdedExpr) -> bool {
     }
 }
 
+/// The fact of which `has(..)` asks whether it is given.
+fn tested(part: &IdedExpr, spans: &Spans<'_>) -> Option<String> {
+    match &part.expr {
+        Expr::Select(select) if select.test => {
+            let operand: String = spans.text(&select.operand).split_whitespace().collect();
+            Some(format!("{operand}.{}", select.field))
+        }
+        _ => None,
+    }
+}
+
 /// The first demand that those before it on the same fact leave nothing for.
-fn contradiction(asked: &[Asked]) -> Option<Never> {
+fn contradiction(asked: &[Asked], whole: &[String]) -> Option<Never> {
     for (position, last) in asked.iter().enumerate() {
+        let Some(place) = &last.span else { continue };
         let mut same: Vec<&Asked> =
             asked[..position].iter().filter(|asked| asked.fact == last.fact).collect();
         same.push(last);
-        if can_be_met(&same) {
+        if can_be_met(&same) && !(whole.contains(&last.fact) && skips_whole_numbers(&same)) {
             continue;
         }
-        let start = same.iter().map(|asked| asked.span.start).min().unwrap_or_default();
-        let end = same.iter().map(|asked| asked.span.end).max().unwrap_or_default();
-        let why = match same.as_slice() {
-            [_] => "this can never be true".to_owned(),
+        let spans = || same.iter().filter_map(|asked| asked.span.as_ref());
+        let start = spans().map(|span| span.start).min().unwrap_or(place.start);
+        let end = spans().map(|span| span.end).max().unwrap_or(place.end);
+        let known = same.iter().find(|asked| asked.span.is_none()).map(|asked| &asked.demand);
+        let why = match (known, same.as_slice()) {
+            (Some(Demand::OneOf(values)), _) => {
+                let values: Vec<String> = values.iter().map(Constant::to_string).collect();
+                format!("`{}` is only {} here", last.fact, values.join(" or "))
+            }
+            (_, [_]) => "this can never be true".to_owned(),
             _ => format!("what it asks of `{}` cannot all be true at once", last.fact),
         };
         return Some(Never { span: start..end, why });
@@ -219,12 +273,32 @@ fn contradiction(asked: &[Asked]) -> Option<Never> {
     None
 }
 
+/// Whether these leave no whole number, although they may leave one with a fraction: `x > 5 && x < 6`.
+fn skips_whole_numbers(asked: &[&Asked]) -> bool {
+    let (mut least, mut most) = (f64::NEG_INFINITY, f64::INFINITY);
+    for asked in asked {
+        let Demand::Beside(Constant::Number(number), orders) = &asked.demand else { continue };
+        let equal = orders.contains(&Ordering::Equal);
+        if orders.contains(&Ordering::Greater) {
+            least = least.max(if equal { number.ceil() } else { number.floor() + 1.0 });
+        } else {
+            most = most.min(if equal { number.floor() } else { number.ceil() - 1.0 });
+        }
+    }
+    least > most
+}
+
 /// Whether some value meets all of these: one that is listed, or, where none is, one in all ranges.
 fn can_be_met(asked: &[&Asked]) -> bool {
+    let is_not_given = |asked: &&&Asked| matches!(asked.demand, Demand::Given(false));
+    match asked.iter().filter(is_not_given).count() {
+        0 => {}
+        absent => return absent == asked.len(),
+    }
     let listed = asked.iter().find_map(|asked| match &asked.demand {
         Demand::OneOf(values) => Some(values.as_slice()),
         Demand::Nothing => Some(&[]),
-        Demand::NoneOf(_) | Demand::Beside(..) => None,
+        Demand::NoneOf(_) | Demand::Beside(..) | Demand::Given(_) => None,
     });
     if let Some(values) = listed {
         return values.iter().any(|value| asked.iter().all(|asked| asked.demand.is_met_by(value)));
@@ -232,7 +306,7 @@ fn can_be_met(asked: &[&Asked]) -> bool {
     let ranges = || {
         asked.iter().filter_map(|asked| match &asked.demand {
             Demand::Beside(constant, orders) => Some((constant, *orders)),
-            Demand::OneOf(_) | Demand::NoneOf(_) | Demand::Nothing => None,
+            Demand::OneOf(_) | Demand::NoneOf(_) | Demand::Given(_) | Demand::Nothing => None,
         })
     };
     ranges().all(|one| ranges().all(|other| ranges_meet(one, other)))

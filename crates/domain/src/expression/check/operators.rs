@@ -29,7 +29,9 @@ impl Checker<'_> {
             }
             (op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS, [one, other]) => {
                 let types = (self.type_of(one), self.type_of(other));
-                if !types.0.has_order_with(&types.1) {
+                if !self.date_beside_text((one, &types.0), (other, &types.1))
+                    && !types.0.has_order_with(&types.1)
+                {
                     self.not_comparable(part, (one, other), &types);
                 }
                 Type::Bool
@@ -98,6 +100,8 @@ impl Checker<'_> {
             let help = format!("ask whether it is given: `has({text})`, or `!has({text})`");
             let span = self.spans.whole(part);
             self.complain(Fault::Operands, span, message, help);
+        } else if self.date_beside_text((one, &types.0), (other, &types.1)) {
+            // Noted there, if there is anything to note.
         } else if types.0.may_equal(&types.1) {
             self.symbol((one, &types.0), other);
             self.symbol((other, &types.1), one);
@@ -149,6 +153,9 @@ impl Checker<'_> {
                 if let Expr::List(literal) = &list.expr {
                     for value in &literal.elements {
                         let of = self.quietly(value);
+                        if self.date_beside_text((one, &given), (value, &of)) {
+                            continue;
+                        }
                         if given.may_equal(&of) {
                             self.symbol((one, &given), value);
                         } else {
@@ -166,6 +173,8 @@ impl Checker<'_> {
                             );
                         }
                     }
+                } else if self.date_beside_text((one, &given), (list, item)) {
+                    // Noted there, if there is anything to note.
                 } else if given.may_equal(item) {
                     self.symbol((list, item), one);
                 } else {
@@ -280,10 +289,21 @@ fn plural(item: &Type) -> &'static str {
 fn comparison_help((one, of): (&str, &Type), (text, with): (&str, &Type)) -> Option<String> {
     let unquoted = text.trim_matches(['\'', '"']);
     Some(match (of, with) {
-        (Type::Double | Type::Int, with) if with.is_text() && unquoted.parse::<f64>().is_ok() => {
+        (Type::Double | Type::Int, Type::Text) if unquoted.parse::<f64>().is_ok() => {
             format!("a number stands without quotes: `{unquoted}`")
         }
-        (number, with) if number.is_number() && with.is_text() => {
+        (Type::Date, with) if with.is_number() => {
+            "a date is compared with a date, which stands in quotes: `'2026-03-02'`".to_owned()
+        }
+        (Type::Date, with) if with.is_text() => {
+            format!("compare two dates; a text that says one becomes it by `date_of({text})`")
+        }
+        (number, with) if number.is_number() && with.is_text() && one.parse::<f64>().is_ok() => {
+            format!(
+                "compare text with text, such as `'{one}'`; a text that says a number becomes it by `decimal({text})`"
+            )
+        }
+        (number, Type::Text | Type::Symbol(_)) if number.is_number() => {
             format!(
                 "compare with a number, such as `100`; a text that says one becomes it by `decimal({text})`"
             )

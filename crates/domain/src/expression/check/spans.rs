@@ -24,6 +24,11 @@ impl<'a> Spans<'a> {
         self.source.get(self.whole(part)).unwrap_or_default()
     }
 
+    /// The text of a place.
+    pub(super) fn source(&self, span: &Range<usize>) -> &'a str {
+        self.source.get(span.clone()).unwrap_or_default()
+    }
+
     /// All that belongs to a part.
     pub(super) fn whole(&self, part: &IdedExpr) -> Range<usize> {
         let token = self.token(part);

@@ -132,7 +132,9 @@ impl Type {
             Self::Instant => *other == Self::Instant,
             Self::Duration => *other == Self::Duration,
             Self::Int | Self::Uint | Self::Double => other.is_number(),
-            Self::Text | Self::Symbol(_) | Self::Date => other.is_text(),
+            Self::Date => *other == Self::Date,
+            // A text that is written out beside a date is looked at by itself.
+            Self::Text | Self::Symbol(_) => other.is_text() && *other != Self::Date,
             Self::Null | Self::List(_) | Self::Map | Self::Record(_) => false,
         };
         // What may be anything still cannot stand beside what has no order at all.
