@@ -54,7 +54,7 @@ else
 	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
 endif
 
-fuzz: build-setup ## Fuzzes decoding, policies, conditions and rows, on a nightly compiler: ARGS="SECONDS TARGET .." (60, all)
+fuzz: build-setup ## Fuzzes decoding, policies, conditions, rows and sources, on a nightly compiler: ARGS="SECONDS TARGET .." (60, all)
 	@tests/fuzz/run $(ARGS)
 
 demo: build-setup ## Shows the product at work; needs neither Kafka nor Java

@@ -46,7 +46,10 @@ pub use expression::{
     Complaint, Expression, Fault, Known, Never, Read, RecordType, Scope, SyntaxError, Type, TypeScope,
     Unknown,
 };
-pub use mapping::{EventMapping, FactSource, Given, Join, Mapping, ROW, Row, SharedFact, Unmapped, ZONE};
+pub use mapping::{
+    EventMapping, FactSource, Given, Join, Mapped, Mapping, Origin, ROW, Row, SharedFact, Unfit, Unmapped,
+    ZONE, unfit,
+};
 pub use nearest::nearest;
 pub use notification::{
     About, Ask, Notification, Priority, Reason, Revision, correction_id, notification_id,

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 pub(crate) fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
+        return has_offset_of_a_day(text).then_some(instant);
     }
     Some(text.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
 }
@@ -22,15 +22,28 @@ pub(crate) fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
 pub(crate) fn date(text: &str, zone: &TimeZone) -> Option<Date> {
     let text = text.trim();
     if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(zone.to_datetime(instant).date());
+        return has_offset_of_a_day(text).then(|| zone.to_datetime(instant).date());
     }
     Some(text.parse::<DateTime>().ok()?.date())
+}
+
+/// Whether the offset of an instant, if it has one, has an hour from 00 to 23 as RFC 3339 wants it; `+25:00` is a
+/// mistake that would move it to another day.
+fn has_offset_of_a_day(instant: &str) -> bool {
+    let time = instant.split_once(['T', 't', ' ']).map_or("", |(_, time)| time);
+    let time = time.split('[').next().unwrap_or_default();
+    let offset = time.rfind(['+', '-']).map(|at| &time[at + 1..]);
+    let hour = offset.and_then(|offset| offset.get(..2)).and_then(|hour| hour.parse::<u8>().ok());
+    hour.is_none_or(|hour| hour < 24)
 }
 
 /// A text in a format of its own (`%d.%m.%Y %H:%M`), as [`instant`] and [`date`] read it; with an offset
 /// (`%z`) it becomes an instant.
 pub(crate) fn reformat(text: &str, format: &str) -> Result<String, String> {
     let broken = strtime::parse(format, text.trim()).map_err(|error| error.to_string())?;
+    if let Some(offset) = broken.offset().filter(|offset| offset.seconds().abs() >= 24 * 60 * 60) {
+        return Err(format!("the offset {offset} is longer than a day"));
+    }
     if let Ok(instant) = broken.to_timestamp() {
         return Ok(instant.to_string());
     }
@@ -61,6 +74,13 @@ mod tests {
             );
             assert_eq!(date(text, &zone).map(|it| it.to_string()).as_deref(), Some(date_meant), "{text}");
         }
+        for text in
+            ["2026-03-02T10:00:00+25:00", "2026-03-02 10:00:00-24:00", "2026-03-02T10:00+24:00[-24:00]"]
+        {
+            assert_eq!((instant(text, &zone), date(text, &zone)), (None, None), "{text}");
+        }
+        let far = instant("2026-03-02T10:00:00+23:59", &zone).map(|it| it.to_string());
+        assert_eq!(far.as_deref(), Some("2026-03-01T10:01:00Z"));
         for text in ["", "yesterday", "27.03.2026", "2026-02-30", "18:00"] {
             assert_eq!((instant(text, &zone), date(text, &zone)), (None, None), "{text}");
         }
@@ -75,6 +95,7 @@ mod tests {
         ] {
             assert_eq!(reformat(text, format).as_deref(), Ok(meant), "{text}");
         }
+        assert!(reformat("27.03.2026 18:00 +2500", "%d.%m.%Y %H:%M %z").is_err());
         assert!(reformat("yesterday", "%d.%m.%Y").is_err());
         assert!(reformat("27.03.2026", "%Q").is_err());
     }

@@ -51,6 +51,7 @@ impl Coded {
         "policy-version-unreadable",
         "schema-unusable",
         "partition-stopped",
+        "rejects-unusable",
         "repair-refused",
         "row-unmapped",
         "row-unreadable",

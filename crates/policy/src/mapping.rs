@@ -26,7 +26,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use hinge_domain::{EventMapping, Expression, FactSource, Join, Mapping, ROW, Shape, SharedFact, ZONE};
+use hinge_domain::{
+    EventMapping, Expression, FactSource, Field, Join, Kind, Mapping, Origin, ROW, Read, Shape, SharedFact,
+    Unfit, ZONE, nearest, unfit,
+};
 use hinge_schema::{Catalogue, is_uri_reference};
 use jiff::tz::TimeZone;
 use serde_saphyr::Spanned;
@@ -67,7 +70,17 @@ pub(crate) struct Reader<'a> {
     catalogue: &'a Catalogue,
     /// What expressions may read, so far.
     names: Vec<String>,
+    /// The zone of stamps without one; UTC until it is read.
+    zone: TimeZone,
+    /// Whether records have a source of their own (`ce.source`) that the mapping does not take over.
+    hides_source: bool,
 }
+
+/// What expressions read the attributes of a `CloudEvent` by.
+const ATTRIBUTES: &str = "ce";
+
+/// The source that a `CloudEvent` has itself.
+const OWN_SOURCE: &str = "ce.source";
 
 /// What expressions read that does not tell one row from another.
 const SAME_FOR_ALL: [&str; 3] = [ZONE, "topic", "op"];
@@ -83,7 +96,13 @@ struct Shared {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(page: Page<'a>, catalogue: &'a Catalogue) -> Self {
-        Self { page, catalogue, names: vec![ROW.to_owned(), ZONE.to_owned()] }
+        Self {
+            page,
+            catalogue,
+            names: vec![ROW.to_owned(), ZONE.to_owned()],
+            zone: TimeZone::UTC,
+            hides_source: false,
+        }
     }
 
     /// A mapping for files, which has nothing to say of topics.
@@ -107,10 +126,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn mapping(&mut self, file: MappingFile, beside: &[&str]) -> Option<Mapping> {
         self.names.extend(beside.iter().map(|name| (*name).to_owned()));
         let zone = self.zone(&file.zone);
+        self.zone = zone.clone().unwrap_or(TimeZone::UTC);
         let delimiter = file.delimiter.map_or(Some(b','), |delimiter| self.delimiter(&delimiter));
-        self.source(&file.source);
+        let source = self.source(file.source.as_ref());
         let joins = file.join.0.into_iter().filter_map(|(name, entry)| self.join(name, entry)).collect();
         let when = file.when.map(|when| self.expression(&when));
+        self.hides_source = matches!(source, Some(Origin::Fixed(_)))
+            && self.names.iter().any(|name| name == ATTRIBUTES)
+            && !when.as_ref().and_then(Option::as_ref).is_some_and(reads_source);
 
         let shared_facts = file.facts.0;
         let facts = shared_facts.iter().filter_map(|(name, value)| {
@@ -128,14 +151,22 @@ impl<'a> Reader<'a> {
         }
         let events: Vec<EventMapping> =
             file.events.value.into_iter().filter_map(|entry| self.event(entry, &shared)).collect();
-        for (name, _) in &shared_facts {
+        for (name, value) in &shared_facts {
+            let expression =
+                shared.facts.iter().find(|fact| *fact.name == name.value).map(|fact| &fact.value);
+            let fields = events.iter().find_map(|event| {
+                event.shape.position(&name.value).map(|position| event.shape.fields[position].clone())
+            });
+            if let (Some(expression), Some(field)) = (expression, fields) {
+                self.fits(expression, &field, value);
+            }
             if !events.is_empty() && events.iter().all(|event| event.shape.position(&name.value).is_none()) {
                 let message = format!("none of the events has a fact `{}`", name.value);
                 self.page.note("fact-unknown", name, message, &facts_of(&events[0].shape));
             }
         }
         Some(Mapping {
-            source: file.source.value.into(),
+            source: source?,
             zone: zone?,
             rows: file.rows.map(|rows| rows.value.into()),
             delimiter: delimiter?,
@@ -174,13 +205,23 @@ impl<'a> Reader<'a> {
         byte
     }
 
-    fn source(&mut self, source: &Spanned<String>) {
+    /// Who says so: of `CloudEvents` their own source, unless the mapping names one for all of them.
+    fn source(&mut self, source: Option<&Spanned<String>>) -> Option<Origin> {
+        const HELP: &str =
+            "name the system that says so by a URI, such as `urn:example:shop`; it must never change";
+        let has_own = self.names.iter().any(|name| name == ATTRIBUTES);
+        let Some(source) = source.filter(|source| !has_own || source.value != OWN_SOURCE) else {
+            if has_own {
+                return Expression::parse(OWN_SOURCE).ok().map(Origin::Read);
+            }
+            self.page.note("key-missing", Place::FILE, "it does not say whose events these are".into(), HELP);
+            return None;
+        };
         if source.value.is_empty() || !is_uri_reference(&source.value) {
             let message = format!("`{}` cannot be the source of events", source.value);
-            let help =
-                "name the system that says so by a URI, such as `urn:example:shop`; it must never change";
-            self.page.note("mapping-invalid", source, message, help);
+            self.page.note("mapping-invalid", source, message, HELP);
         }
+        Some(Origin::Fixed(source.value.as_str().into()))
     }
 
     fn join(&mut self, name: Spanned<String>, entry: JoinEntry) -> Option<Join> {
@@ -232,6 +273,17 @@ impl<'a> Reader<'a> {
         }
         let time = self.expression(&entry.time);
         let when = entry.when.map(|when| self.expression(&when));
+        let asked = [id.as_ref(), when.as_ref().and_then(Option::as_ref)];
+        if self.hides_source
+            && id.as_ref().is_some_and(|id| id.reads().iter().any(|read| is(read, "id")))
+            && !asked.into_iter().flatten().any(reads_source)
+        {
+            let message =
+                "two producers may give the same id, and `source:` is the same for all of them".to_owned();
+            let help = "the identity of a CloudEvent is its source and its id: leave `source:` out, and the events keep \
+                        their own, or put `ce.source` into the id or the condition";
+            self.page.warn("mapping-invalid", &entry.id, message, help);
+        }
         let shape = known.then(|| self.catalogue.shape(&entry.event_type.value)).flatten();
         let facts = self.facts(&entry.event_type, shape?, entry.facts, shared);
         Some(EventMapping {
@@ -264,6 +316,9 @@ impl<'a> Reader<'a> {
             let expression = self.expression(&value);
             if let Some(position) = shape.position(&name.value) {
                 given.insert(name.value);
+                if let Some(expression) = &expression {
+                    self.fits(expression, &shape.fields[position], &value);
+                }
                 sources[position] = expression.map_or(FactSource::Default, FactSource::Own);
             } else {
                 let message = format!("`{}` has no fact `{}`", shape.event_type, name.value);
@@ -279,6 +334,31 @@ impl<'a> Reader<'a> {
             }
         }
         sources
+    }
+
+    /// Notes what an expression always gives that its fact cannot be.
+    fn fits(&mut self, expression: &Expression, field: &Field, written: &Spanned<String>) {
+        let zone = self.zone.clone();
+        match (unfit(expression, &field.kind, &zone), &field.kind) {
+            (None, _) => {}
+            (Some(Unfit::Word(word)), Kind::Symbol { symbols, .. }) => {
+                let words: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
+                let message = format!("`{}` has no `{word}`", field.name);
+                let meant = nearest(&word, words.iter().copied()).map(str::to_owned);
+                let help = format!("its words are {}", words.join(", "));
+                self.page.note("symbol-unknown", written, message, &help).suggestion = meant;
+            }
+            (Some(Unfit::Word(why) | Unfit::Kind(why)), _) => {
+                let message = format!("this can never be the fact `{}`: {why}", field.name);
+                let help = format!("`{}`: {}", field.name, field.doc);
+                self.page.note("operands-invalid", written, message, &help);
+            }
+            (Some(Unfit::Failed(why)), _) => {
+                let message = format!("this can never be computed: {why}");
+                let help = format!("`{}`: {}", field.name, field.doc);
+                self.page.note("expression-invalid", written, message, &help);
+            }
+        }
     }
 
     /// Parses an expression and checks what it calls and reads.
@@ -329,6 +409,14 @@ impl<'a> Reader<'a> {
             _ => Place::at(line, column),
         }
     }
+}
+
+fn is(read: &Read, attribute: &str) -> bool {
+    read.variable == ATTRIBUTES && (read.field == attribute || read.field.is_empty())
+}
+
+fn reads_source(expression: &Expression) -> bool {
+    expression.reads().iter().any(|read| is(read, "source"))
 }
 
 /// The row's column of the same name as a joined file's key.

@@ -4,7 +4,7 @@
 //! ```yaml
 //! topics: [shop.public.orders]      # each topic belongs to one source
 //! format: debezium                  # json, debezium, cloudevents or avro
-//! source: urn:example:shop          # from here on as in a mapping for files
+//! source: urn:example:shop          # from here on as in a mapping for files; CloudEvents keep their own without it
 //! zone: Europe/Zurich
 //! subject: row.id
 //! events:
@@ -21,6 +21,9 @@
 //! (`single-object`, `confluent` or `bare`) and `schemas:`, each with `file: x.avsc` beside the source or `schema: |` in
 //! it, and the registry's `id:` or `guid:` where the framing names that.
 //!
+//! CloudEvents have a source of their own, which with the id is their identity: where `source:` is left out, or says
+//! `ce.source`, events keep it. Where it names one for all, ids of two producers must not meet.
+//!
 //! How bytes become rows is the business of `hinge-schema`, what a mapping means that of `hinge-domain`.
 
 use std::collections::BTreeMap;
@@ -32,7 +35,7 @@ use hinge_domain::Mapping;
 use hinge_schema::{AvroTable, Catalogue, Format, Framing, SchemaEntry, Source, SourceParts, Sources};
 use serde_saphyr::Spanned;
 
-use crate::diagnostic::{Diagnostic, Page, Problems};
+use crate::diagnostic::{Diagnostic, Page, Problems, Severity};
 use crate::directory::Directory;
 use crate::mapping::Reader;
 use crate::mapping::file::{AvroEntry, MappingFile, SchemaSource};
@@ -72,7 +75,8 @@ pub fn load_mapped(path: &Path, catalogue: &Catalogue) -> Result<Mapped, Problem
             None
         }
     };
-    mapped.filter(|_| problems.is_empty()).ok_or(Problems(problems))
+    let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+    mapped.filter(|_| !failed).ok_or(Problems(problems))
 }
 
 /// The sources of a policy.

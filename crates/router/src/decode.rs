@@ -85,15 +85,18 @@ impl Decoder {
             return Ok(Said { envelopes: SmallVec::new(), mapped });
         };
         let trace = trace(&record.headers);
-        let envelopes: SmallVec<[Envelope; 1]> = source
-            .events(&given)?
+        let said = source.map(&given)?;
+        let fell_back = said.fell_back.len() as u64;
+        let envelopes: SmallVec<[Envelope; 1]> = said
+            .events
             .into_iter()
             .map(|mut event| {
                 event.extensions.extend_from_slice(&trace);
                 self.envelope(record, event, None)
             })
             .collect();
-        let mapped = Mapped { events: envelopes.len() as u64, unread: source.unread(&given).count() as u64 };
+        let unread = source.unread(&given).count() as u64;
+        let mapped = Mapped { events: envelopes.len() as u64, unread, fell_back };
         Ok(Said { envelopes, mapped: Some((Arc::clone(source.name()), mapped)) })
     }
 

@@ -60,6 +60,7 @@ pub struct Metrics {
     audiences: AudienceMetrics,
     source_events: IntCounterVec,
     source_unread: IntCounterVec,
+    source_fell_back: IntCounterVec,
     pub(crate) group_lag: GroupLagBoard,
 }
 
@@ -121,6 +122,11 @@ impl Metrics {
                 "Fields of other systems' records that the source's mapping never reads and does not list as ignored.",
                 &["source"],
             )?,
+            source_fell_back: counters(
+                "hinge_source_words_unknown_total",
+                "Words in other systems' records that a fact does not have, so that its fallback was told instead.",
+                &["source"],
+            )?,
             group_lag: GroupLagBoard::new()?,
         };
         for collector in [
@@ -133,6 +139,7 @@ impl Metrics {
             Box::new(metrics.rollbacks.clone()),
             Box::new(metrics.source_events.clone()),
             Box::new(metrics.source_unread.clone()),
+            Box::new(metrics.source_fell_back.clone()),
             Box::new(metrics.group_lag.clone()),
         ] {
             registry.register(collector)?;
@@ -187,6 +194,7 @@ impl Metrics {
         for name in sources.names() {
             self.source_events.with_label_values(&[name.as_ref()]);
             self.source_unread.with_label_values(&[name.as_ref()]);
+            self.source_fell_back.with_label_values(&[name.as_ref()]);
         }
     }
 
@@ -208,6 +216,7 @@ impl Metrics {
         for (source, mapped) in &tally.sources {
             self.source_events.with_label_values(&[source.as_ref()]).inc_by(mapped.events);
             self.source_unread.with_label_values(&[source.as_ref()]).inc_by(mapped.unread);
+            self.source_fell_back.with_label_values(&[source.as_ref()]).inc_by(mapped.fell_back);
         }
         let mut lags = Lags { metrics: self, known: HashMap::new() };
         for told in &tally.told {
@@ -292,11 +301,12 @@ mod tests {
         let policy = Policy::new(Parts::default());
         let metrics = Metrics::register(&Registry::new(), &policy, &[]).unwrap();
         let mut tally = Tally::default();
-        for (events, unread) in [(2, 3), (0, 1)] {
-            tally.mapped(&"orders".into(), Mapped { events, unread });
+        for (events, unread, fell_back) in [(2, 3, 0), (0, 1, 5)] {
+            tally.mapped(&"orders".into(), Mapped { events, unread, fell_back });
         }
         metrics.publish(&tally, at(0));
         let count = |counters: &IntCounterVec| counters.with_label_values(&["orders"]).get();
         assert_eq!((count(&metrics.source_events), count(&metrics.source_unread)), (2, 4));
+        assert_eq!(count(&metrics.source_fell_back), 5);
     }
 }

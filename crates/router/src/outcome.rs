@@ -149,6 +149,8 @@ pub(crate) struct Mapped {
     pub(crate) events: u64,
     /// Fields of theirs that the mapping never reads.
     pub(crate) unread: u64,
+    /// Words of theirs that are none of a fact's, so that its fallback was told.
+    pub(crate) fell_back: u64,
 }
 
 impl Tally {
@@ -157,6 +159,7 @@ impl Tally {
         let sum = self.sources.entry(Arc::clone(source)).or_default();
         sum.events += mapped.events;
         sum.unread += mapped.unread;
+        sum.fell_back += mapped.fell_back;
     }
 
     pub(crate) fn release(&mut self, released: Released) {

@@ -17,9 +17,17 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Data => f.write_str("data"),
-            Self::Member(Self::Data, name) => f.write_str(name),
-            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Member(Self::Data, name) => f.write_str(shown(name)),
+            Self::Member(parent, name) => write!(f, "{parent}.{}", shown(name)),
             Self::Item(parent, position) => write!(f, "{parent}[{position}]"),
         }
     }
+}
+
+/// A name as it may be told: what a sender calls a member may be somebody's address, and as long as it likes.
+pub(crate) fn shown(name: &str) -> &str {
+    const LONGEST: usize = 64;
+    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let told = name.len() <= LONGEST && !name.contains("..") && name.chars().all(usual);
+    if told && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') { name } else { "?" }
 }

@@ -38,6 +38,8 @@ pub enum Code {
     DataInvalid,
     /// The source's mapping cannot make events of the record.
     MappingFailed,
+    /// The source's mapping asks what a change was before, and the change record does not say it.
+    BeforeMissing,
     /// The same identity told something else before; given by the router.
     Conflict,
     /// What the event would leave behind is larger than a record may be; given by the router.
@@ -50,7 +52,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BodyMissing,
         Self::BodyTooLarge,
         Self::HeadersUnreadable,
@@ -67,6 +69,7 @@ impl Code {
         Self::AvroTrailing,
         Self::DataInvalid,
         Self::MappingFailed,
+        Self::BeforeMissing,
         Self::Conflict,
         Self::OutputTooLarge,
         Self::Panic,
@@ -92,6 +95,7 @@ impl Code {
             Self::AvroTrailing => "avro-trailing",
             Self::DataInvalid => "data-invalid",
             Self::MappingFailed => "mapping-failed",
+            Self::BeforeMissing => "before-missing",
             Self::Conflict => "conflict",
             Self::OutputTooLarge => "output-too-large",
             Self::Panic => "panic",

@@ -29,6 +29,13 @@ pub fn record(bytes: &[u8]) -> (Vec<(&str, Option<&[u8]>)>, Option<&[u8]>) {
     }
 }
 
+/// A text, and what stands behind a line of three equals signs.
+pub fn divided(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    const LINE: &[u8] = b"\n===\n";
+    let end = bytes.windows(LINE.len()).position(|window| window == LINE)?;
+    Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + LINE.len()..]))
+}
+
 /// Texts one after the other, divided by lines `=== NAME`; what stands before the first has no name.
 pub fn parts(text: &str) -> Vec<(&str, &str)> {
     let mut all = Vec::new();

@@ -116,6 +116,11 @@ pub(super) fn reason(error: &ExecutionError) -> String {
             format!("a function takes {expected} arguments and was given {actual}")
         }
         ExecutionError::ValuesNotComparable(..) => "the two sides cannot be compared".to_owned(),
+        ExecutionError::UnsupportedBinaryOperator(operator, ..) if *operator == "add" => {
+            "`+` adds two numbers or joins two texts; `string(..)` makes text of a number, such as \
+             `string(row.id) + '/placed'`"
+                .to_owned()
+        }
         ExecutionError::UnsupportedBinaryOperator(operator, ..) => {
             format!("`{operator}` does not fit its two sides")
         }

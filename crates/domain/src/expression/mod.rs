@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue};
+use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, operators as op};
 use cel::{Context, Env, ExecutionError, Program};
 
 use crate::Value;
@@ -148,10 +148,35 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// What it may give that does not depend on what it reads: all that it gives where it reads nothing, else the texts
+    /// that it chooses among (`x ? 'a' : 'b'`).
+    pub(crate) fn constants(&self) -> Vec<Result<Value, Unknown>> {
+        if self.reads.is_empty() {
+            return vec![self.evaluate(&Scope::default())];
+        }
+        let mut chosen = Vec::new();
+        collect_chosen(self.program.expression(), &mut chosen);
+        chosen.into_iter().map(Ok).collect()
+    }
+}
+
+fn collect_chosen(expression: &IdedExpr, chosen: &mut Vec<Value>) {
+    match &expression.expr {
+        Expr::Call(call) if call.func_name == op::CONDITIONAL => {
+            call.args.iter().skip(1).for_each(|branch| collect_chosen(branch, chosen));
+        }
+        Expr::Literal(LiteralValue::String(text)) => chosen.push(Value::text(text.inner())),
+        _ => {}
+    }
+}
+
 /// Why there is no result.
 fn unknown(error: &ExecutionError) -> Unknown {
     match error {
-        ExecutionError::NoSuchKey(name) => Unknown::Missing(name.as_str().into()),
+        ExecutionError::NoSuchKey(name) | ExecutionError::UndeclaredReference(name) => {
+            Unknown::Missing(name.as_str().into())
+        }
         error => Unknown::Failed(functions::reason(error)),
     }
 }
@@ -265,6 +290,7 @@ fn says(expression: &IdedExpr, name: &str) -> bool {
     let here = match &expression.expr {
         Expr::Literal(LiteralValue::String(text)) => text.inner() == name,
         Expr::Select(select) => select.field == name,
+        Expr::Ident(variable) => variable == name,
         _ => false,
     };
     here || children(&expression.expr).into_iter().any(|child| says(child, name))

@@ -1,6 +1,7 @@
 //! A value as a file has it becomes a value as a fact has it: `"149.80"` an exact number, a local stamp an
 //! instant. Says what was expected and never repeats the value.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,8 +10,17 @@ use rust_decimal::Decimal;
 
 use crate::{Field, Kind, Value, stamp};
 
-/// `value` as a fact of this kind; `zone` is that of stamps without one.
-pub(super) fn fit(value: Value, kind: &Kind, zone: &TimeZone) -> Result<Value, String> {
+/// What values are fitted by.
+#[derive(Clone, Copy)]
+pub(super) struct Fitting<'a> {
+    /// The zone of stamps without one.
+    pub(super) zone: &'a TimeZone,
+    /// Becomes true where a word is none of a symbol's, and its fallback stands for it.
+    pub(super) fell_back: &'a Cell<bool>,
+}
+
+/// `value` as a fact of this kind.
+pub(super) fn fit(value: Value, kind: &Kind, by: Fitting<'_>) -> Result<Value, String> {
     match kind {
         Kind::Bool => boolean(&value),
         Kind::Int => whole(&value),
@@ -21,19 +31,22 @@ pub(super) fn fit(value: Value, kind: &Kind, zone: &TimeZone) -> Result<Value, S
         Kind::Symbol { symbols, fallback } => {
             let said = text(&value).ok_or_else(|| expected("text"))?;
             let known = symbols.iter().find(|symbol| symbol.as_ref() == said);
+            if known.is_none() && **fallback != *said {
+                by.fell_back.set(true);
+            }
             Ok(Value::Text(Arc::clone(known.unwrap_or(fallback))))
         }
-        Kind::Instant => instant(&value, zone).map(Value::Instant),
-        Kind::Date => date(&value, zone),
+        Kind::Instant => instant(&value, by.zone).map(Value::Instant),
+        Kind::Date => date(&value, by.zone),
         Kind::List(kind) => match value {
             Value::List(values) => {
-                let fitted = values.into_iter().map(|value| fit(value, kind, zone));
+                let fitted = values.into_iter().map(|value| fit(value, kind, by));
                 fitted.collect::<Result<_, _>>().map(Value::List)
             }
-            single => Ok(Value::List(vec![fit(single, kind, zone)?])),
+            single => Ok(Value::List(vec![fit(single, kind, by)?])),
         },
         Kind::Record(fields) => match value {
-            Value::Record(members) => record(members, fields, zone),
+            Value::Record(members) => record(members, fields, by),
             _ => Err(expected("a record such as `{'product': i.product_id}`")),
         },
     }
@@ -155,10 +168,13 @@ fn date(value: &Value, zone: &TimeZone) -> Result<Value, String> {
     date.map(Value::Date).ok_or_else(|| expected(wanted))
 }
 
-fn record(mut members: Vec<(Arc<str>, Value)>, fields: &[Field], zone: &TimeZone) -> Result<Value, String> {
+fn record(mut members: Vec<(Arc<str>, Value)>, fields: &[Field], by: Fitting<'_>) -> Result<Value, String> {
     if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == *name))
     {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_ref()).collect();
+        // What a sender calls a member may be somebody's address.
+        let usual = name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let name = if usual { name } else { "?" };
         return Err(format!("there is no `{name}` in it, only {}", names.join(", ")));
     }
     let mut fitted = Vec::with_capacity(fields.len());
@@ -166,7 +182,7 @@ fn record(mut members: Vec<(Arc<str>, Value)>, fields: &[Field], zone: &TimeZone
         let given = members.iter_mut().find(|(name, _)| *name == field.name);
         let value = match given.map(|(_, value)| std::mem::take(value)) {
             Some(value) if !value.is_absent() => {
-                fit(value, &field.kind, zone).map_err(|why| format!("`{}`: {why}", field.name))?
+                fit(value, &field.kind, by).map_err(|why| format!("`{}`: {why}", field.name))?
             }
             Some(_) | None => field.default.clone().ok_or_else(|| format!("`{}` is missing", field.name))?,
         };
@@ -180,8 +196,9 @@ mod tests {
     use super::*;
     use crate::Pii;
 
-    fn zone() -> TimeZone {
-        TimeZone::get("America/Sao_Paulo").unwrap()
+    fn fitted(value: Value, kind: &Kind) -> Result<Value, String> {
+        let zone = TimeZone::get("America/Sao_Paulo").unwrap();
+        fit(value, kind, Fitting { zone: &zone, fell_back: &Cell::new(false) })
     }
 
     fn money(text: &str) -> Value {
@@ -219,8 +236,8 @@ mod tests {
             (Value::text("2026-04-18 00:00:00"), Kind::Date, Value::Date("2026-04-18".parse().unwrap())),
             (Value::text("p-1"), Kind::List(Box::new(Kind::Text)), Value::List(vec![Value::text("p-1")])),
         ];
-        for (value, kind, fitted) in cases {
-            assert_eq!(fit(value.clone(), &kind, &zone()), Ok(fitted), "{value:?} as {kind:?}");
+        for (value, kind, wanted) in cases {
+            assert_eq!(fitted(value.clone(), &kind), Ok(wanted), "{value:?} as {kind:?}");
         }
     }
 
@@ -240,7 +257,7 @@ mod tests {
             (Value::text("not-a-uuid"), Kind::Uuid),
             (Value::List(Vec::new()), Kind::Text),
         ] {
-            let why = fit(value.clone(), &kind, &zone()).unwrap_err();
+            let why = fitted(value.clone(), &kind).unwrap_err();
             assert!(why.starts_with("expected ") && !why.contains(&value.to_string()), "{value:?}: {why}");
         }
     }
@@ -262,12 +279,12 @@ mod tests {
         let record = |members: &[(&str, Value)]| {
             Value::Record(members.iter().map(|(name, value)| (Arc::from(*name), value.clone())).collect())
         };
-        let fitted = fit(record(&[("product", Value::text("p-1"))]), &kind, &zone()).unwrap();
+        let given = fitted(record(&[("product", Value::text("p-1"))]), &kind).unwrap();
         let whole =
             [("product", Value::text("p-1")), ("quantity", Value::Int(1)), ("category", Value::Absent)];
-        assert_eq!(fitted, record(&whole));
-        assert_eq!(fit(record(&[]), &kind, &zone()), Err("`product` is missing".into()));
-        let unknown = fit(record(&[("produkt", Value::text("p-1"))]), &kind, &zone()).unwrap_err();
+        assert_eq!(given, record(&whole));
+        assert_eq!(fitted(record(&[]), &kind), Err("`product` is missing".into()));
+        let unknown = fitted(record(&[("produkt", Value::text("p-1"))]), &kind).unwrap_err();
         assert!(unknown.contains("`produkt`") && unknown.contains("product"), "{unknown}");
     }
 }

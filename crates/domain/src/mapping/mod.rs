@@ -4,8 +4,10 @@
 //! or says why not ([`Unmapped`]): all events of a row or none. It is pure; reading files, looking rows up
 //! and writing events is for the caller, the YAML that people write for `hinge-policy`.
 
+mod constant;
 mod fit;
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +15,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::{Event, Expression, Facts, Scope, Shape, Unknown, Value};
+
+pub use constant::{Unfit, unfit};
+use fit::Fitting;
 
 /// The name under which expressions read the row that is being mapped.
 pub const ROW: &str = "row";
@@ -67,8 +72,8 @@ impl From<Row> for Given {
 /// How the rows of one company become events.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Who says so: the `source` of every event.
-    pub source: Arc<str>,
+    /// Who says so: the `source` of events.
+    pub source: Origin,
     /// The zone of stamps that name none; its IANA name is what expressions read as `zone`.
     pub zone: TimeZone,
     /// The name of the file whose rows are mapped, without its endings; none: whatever file is given.
@@ -83,6 +88,15 @@ pub struct Mapping {
     pub shared: Vec<SharedFact>,
     /// What a row says, in the order in which its events at one instant are to be told.
     pub events: Vec<EventMapping>,
+}
+
+/// Who says so. With its id this is an event's identity.
+#[derive(Debug)]
+pub enum Origin {
+    /// The same for every row.
+    Fixed(Arc<str>),
+    /// What this says of each.
+    Read(Expression),
 }
 
 /// Rows of another file that belong to a row.
@@ -147,18 +161,30 @@ pub struct Unmapped {
     pub part: String,
     /// Why.
     pub cause: String,
+    /// What is not there, where that is why.
+    pub missing: Option<String>,
+}
+
+/// What a row says.
+#[derive(Clone, Debug, Default)]
+pub struct Mapped {
+    /// Its events, in the mapping's order.
+    pub events: Vec<Event>,
+    /// Facts, one for each time that a word of the row is none of theirs, so that their fallback (`other`) stands for
+    /// it.
+    pub fell_back: Vec<Arc<str>>,
 }
 
 impl Mapping {
-    /// The events that a row says, in the mapping's order.
+    /// The events that a row says.
     ///
     /// `lookup` gives the rows of the join at a position whose key column has this value, in the order of
     /// their file.
-    pub fn events<'a>(
+    pub fn map<'a>(
         &self,
         given: &Given,
         lookup: &dyn Fn(usize, &str) -> &'a [Row],
-    ) -> Result<Vec<Event>, Unmapped> {
+    ) -> Result<Mapped, Unmapped> {
         let mut scope = Scope::default();
         if let Some(zone) = self.zone.iana_name() {
             scope.set(ZONE, &Value::text(zone));
@@ -175,7 +201,7 @@ impl Mapping {
                     let key = fit::text(&key).ok_or_else(|| unmapped(part(), "expected text or a number"))?;
                     lookup(position, &key)
                 }
-                Err(failed @ Unknown::Failed(_)) => return Err(unmapped(part(), failed)),
+                Err(failed @ Unknown::Failed(_)) => return Err(unknown(part(), &failed)),
             };
             if join.many {
                 let records = found.iter().map(|row| Value::Record(row.clone()));
@@ -184,14 +210,25 @@ impl Mapping {
                 scope.set_record(&join.name, found.first().into_iter().flatten().cloned());
             }
         }
-        let reading = Reading { mapping: self, given, scope: &scope, shared: &[] };
+        let fell_back = RefCell::default();
+        let reading = Reading { mapping: self, given, scope: &scope, shared: &[], fell_back: &fell_back };
         if !reading.is_said(self.when.as_ref(), || "`when`".to_owned())? {
-            return Ok(Vec::new());
+            return Ok(Mapped::default());
         }
         let shared: Vec<_> = self.shared.iter().map(|fact| reading.evaluate(&fact.value)).collect();
         let reading = Reading { shared: &shared, ..reading };
         let events = self.events.iter().map(|event| reading.event(event));
-        events.filter_map(Result::transpose).collect()
+        let events = events.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(Mapped { events, fell_back: fell_back.take() })
+    }
+
+    /// [`Mapping::map`], and nothing but the events.
+    pub fn events<'a>(
+        &self,
+        given: &Given,
+        lookup: &dyn Fn(usize, &str) -> &'a [Row],
+    ) -> Result<Vec<Event>, Unmapped> {
+        self.map(given, lookup).map(|mapped| mapped.events)
     }
 
     /// Whether an expression reads what is called `name`.
@@ -216,8 +253,13 @@ impl Mapping {
 
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         let joins = self.joins.iter().map(|join| &join.is);
+        let source = match &self.source {
+            Origin::Fixed(_) => None,
+            Origin::Read(expression) => Some(expression),
+        };
         let shared = self.shared.iter().map(|fact| &fact.value);
         joins
+            .chain(source)
             .chain(self.when.as_ref())
             .chain(shared)
             .chain(self.events.iter().flat_map(EventMapping::expressions))
@@ -260,6 +302,7 @@ struct Reading<'a> {
     given: &'a Given,
     scope: &'a Scope,
     shared: &'a [Result<Value, Unknown>],
+    fell_back: &'a RefCell<Vec<Arc<str>>>,
 }
 
 impl Reading<'_> {
@@ -277,7 +320,10 @@ impl Reading<'_> {
         let occurred = fit::instant(&time, &self.mapping.zone);
         Ok(Some(Event {
             id: self.text(event, "id", &event.id)?,
-            source: self.mapping.source.to_string(),
+            source: match &self.mapping.source {
+                Origin::Fixed(source) => source.to_string(),
+                Origin::Read(expression) => self.text(event, "source", expression)?,
+            },
             subject,
             correlation_id,
             occurred: occurred.map_err(|why| unmapped(part(event, "time"), why))?,
@@ -297,9 +343,10 @@ impl Reading<'_> {
             Ok(Value::Bool(said)) => Ok(said),
             Ok(_) => Err(unmapped(part(), "expected true or false")),
             Err(missing @ Unknown::Missing(_)) => {
-                Err(unmapped(part(), format_args!("{missing}; ask with `has(..)` first")))
+                let cause = format!("{missing}; ask with `has(..)` first");
+                Err(Unmapped { cause, ..unknown(part(), &missing) })
             }
-            Err(failed @ Unknown::Failed(_)) => Err(unmapped(part(), failed)),
+            Err(failed @ Unknown::Failed(_)) => Err(unknown(part(), &failed)),
         }
     }
 
@@ -310,6 +357,8 @@ impl Reading<'_> {
     }
 
     fn facts(&self, event: &EventMapping) -> Result<Facts, Unmapped> {
+        let fell_back = Cell::new(false);
+        let by = Fitting { zone: &self.mapping.zone, fell_back: &fell_back };
         let fields = event.shape.fields.iter().zip(&event.facts);
         let values = fields.map(|(field, source)| {
             let value = match source {
@@ -321,8 +370,12 @@ impl Reading<'_> {
                 (Ok(Value::Absent) | Err(Unknown::Missing(_)), Some(default)) => Ok(default.clone()),
                 (value, _) => {
                     let value = needed(event, &field.name, value)?;
-                    fit::fit(value, &field.kind, &self.mapping.zone)
-                        .map_err(|why| unmapped(part(event, &field.name), why))
+                    let fitted = fit::fit(value, &field.kind, by)
+                        .map_err(|why| unmapped(part(event, &field.name), why))?;
+                    if fell_back.take() {
+                        self.fell_back.borrow_mut().push(Arc::clone(&field.name));
+                    }
+                    Ok(fitted)
                 }
             }
         });
@@ -336,7 +389,7 @@ fn needed(event: &EventMapping, name: &str, value: Result<Value, Unknown>) -> Re
     match value {
         Ok(Value::Absent) => Err(unmapped(part(event, name), "the expression gives nothing")),
         Ok(value) => Ok(value),
-        Err(unknown) => Err(unmapped(part(event, name), unknown)),
+        Err(why) => Err(unknown(part(event, name), &why)),
     }
 }
 
@@ -345,7 +398,15 @@ fn part(event: &EventMapping, name: &str) -> String {
 }
 
 fn unmapped(part: String, cause: impl fmt::Display) -> Unmapped {
-    Unmapped { part, cause: cause.to_string() }
+    Unmapped { part, cause: cause.to_string(), missing: None }
+}
+
+fn unknown(part: String, why: &Unknown) -> Unmapped {
+    let missing = match why {
+        Unknown::Missing(name) => Some(name.to_string()),
+        Unknown::Failed(_) => None,
+    };
+    Unmapped { missing, ..unmapped(part, why) }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn shop(value: &str) -> Mapping {
         many,
     };
     Mapping {
-        source: "urn:example:shop".into(),
+        source: Origin::Fixed("urn:example:shop".into()),
         zone: TimeZone::get("America/Sao_Paulo").unwrap(),
         rows: None,
         delimiter: b',',

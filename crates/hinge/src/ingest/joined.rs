@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use hinge_domain::{Join, Mapping, Row, Value};
 use indicatif::ProgressBar;
 
 use super::rejects::Rejects;
 use super::rows::Rows;
+use super::unusable;
 
 /// The rows of one joined file.
 #[derive(Debug)]
@@ -19,33 +20,37 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Reads a whole file. Rows that cannot be read, or that have no key, are rejected; so is a second row
-    /// of one key where one is expected. A file that breaks off is an error, since what it lacks would be
-    /// missing from events without a word.
+    /// Reads a whole file. Rows that have no key are rejected; so is a second row of one key where one is
+    /// expected.
+    ///
+    /// # Errors
+    /// `input-unusable` where a line cannot be read or the file breaks off: nobody knows to which key such a line
+    /// belongs, and an event that is computed without it would tell a wrong value.
     pub(super) fn read(
         (mapping, join): (&Mapping, &Join),
         path: &Path,
         progress: &ProgressBar,
         rejects: &mut Rejects,
     ) -> Result<Self> {
-        let mut rows = Rows::open(path, mapping.delimiter, progress)?;
+        let opened = Rows::open(path, mapping.delimiter, progress);
+        let mut rows = opened.map_err(|why| unusable(&why))?;
         if rows.is_empty() {
-            bail!("`{}` is empty, and the mapping looks rows up in it", path.display());
+            let why = anyhow!("`{}` is empty, and the mapping looks rows up in it", path.display());
+            return Err(unusable(&why));
         }
-        rows.check_columns(&mapping.columns_of(&join.name))?;
+        rows.check_columns(&mapping.columns_of(&join.name)).map_err(|why| unusable(&why))?;
         let mut joined = Self { by_key: HashMap::new(), rows: 0 };
         while let Some(numbered) = rows.next() {
             joined.rows += 1;
-            let row = match numbered.row {
-                Ok(row) => row,
-                Err(bad) if bad.cut_off => {
-                    bail!("`{}`, line {}: {}", path.display(), numbered.line, bad.reason)
-                }
-                Err(bad) => {
-                    rejects.unreadable(path, numbered.line, bad)?;
-                    continue;
-                }
-            };
+            let row = numbered.row.map_err(|bad| {
+                unusable(&anyhow!(
+                    "`{}`, line {}: {}; the mapping looks rows up in this file, and without this line events \
+                     would tell wrong values: correct it, then ingest again",
+                    path.display(),
+                    numbered.line,
+                    bad.reason
+                ))
+            })?;
             let Some(key) = key_of(&row, &join.key) else {
                 rejects.row(path, numbered.line, &format!("its key `{}` is not given", join.key), &row)?;
                 continue;

@@ -15,18 +15,18 @@ pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
 
 /// One line, without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Its number, from 1.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Its bytes; at most [`MAX_ROW_BYTES`] of them.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Why it cannot be read as it is.
-    pub(super) broken: Option<Broken>,
+    pub(crate) broken: Option<Broken>,
 }
 
 /// Why a line cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// It is longer than [`MAX_ROW_BYTES`].
     TooLong,
     /// The file cannot be read from here on.
@@ -43,7 +43,7 @@ impl fmt::Display for Broken {
 }
 
 /// The lines of one file, in order.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     reader: Box<dyn BufRead>,
     number: u64,
     /// Whether the file cannot be read any further.
@@ -52,7 +52,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Opens a file; `progress` moves with the bytes read from the disk.
-    pub(super) fn open(path: &Path, progress: &ProgressBar) -> Result<Self> {
+    pub(crate) fn open(path: &Path, progress: &ProgressBar) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("`{}` cannot be opened", path.display()))?;
         let packed = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
         let lines = Self::read(progress.wrap_read(file), packed);
@@ -81,13 +81,13 @@ impl Lines {
     }
 
     /// The first byte that is no blank, without reading on; `None` if the file begins with nothing else.
-    pub(super) fn first_byte(&mut self) -> Option<u8> {
+    pub(crate) fn first_byte(&mut self) -> Option<u8> {
         let beginning = self.reader.fill_buf().unwrap_or_default();
         beginning.iter().copied().find(|byte| !byte.is_ascii_whitespace())
     }
 
     /// The next line; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Line> {
+    pub(crate) fn next(&mut self) -> Option<Line> {
         if self.ended {
             return None;
         }

@@ -29,6 +29,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -43,6 +44,7 @@ use crate::cli::Format;
 use crate::exit::Coded;
 use inputs::Inputs;
 use joined::Joined;
+pub(crate) use lines::Lines;
 use outlet::{Outlet, Writing};
 use packed::Packed;
 use rejects::Rejects;
@@ -132,7 +134,9 @@ pub(crate) fn run(
             rows.check_columns(&mapping.columns_of(ROW)).map_err(|why| unusable(&why))?;
         }
     }
-    let mut ingest = Ingest::new(options, mapping, catalogue, &inputs);
+    let rejects = options.args.rejects.clone().unwrap_or_else(|| default_rejects(&inputs));
+    rejects::check(&rejects, inputs.rows.iter().chain(&inputs.joins).chain([&options.args.mapping]))?;
+    let mut ingest = Ingest::new(options, mapping, catalogue, (&inputs, Rejects::new(rejects)));
     if !options.args.dry_run {
         ingest.check_topics(log)?;
     }
@@ -153,7 +157,7 @@ pub(crate) fn run(
 }
 
 /// A file that is refused as a whole, before anything is written.
-fn unusable(why: &anyhow::Error) -> anyhow::Error {
+pub(crate) fn unusable(why: &anyhow::Error) -> anyhow::Error {
     Coded::new("input-unusable", 1, format!("{why:#}")).into()
 }
 
@@ -168,6 +172,8 @@ struct Ingest<'a> {
     joined: Vec<Joined>,
     /// How many rows were read.
     rows: u64,
+    /// How often a word of a row was none of a fact's, by fact.
+    unknown_words: BTreeMap<Arc<str>, u64>,
     /// Events, by the position of their kind in the mapping's order of event types.
     counts: Vec<EventCount>,
     /// For how many rows each join found something.
@@ -181,7 +187,7 @@ impl<'a> Ingest<'a> {
         options: &'a Options<'a>,
         mapping: &'a Mapping,
         catalogue: &'a Catalogue,
-        inputs: &Inputs,
+        (inputs, rejects): (&Inputs, Rejects),
     ) -> Self {
         let mut counts: Vec<EventCount> = Vec::new();
         for event in &mapping.events {
@@ -192,16 +198,16 @@ impl<'a> Ingest<'a> {
                 counts.push(EventCount { event_type: event.shape.event_type.clone(), topic, count: 0 });
             }
         }
-        let rejects = options.args.rejects.clone().unwrap_or_else(|| default_rejects(inputs));
         Self {
             options,
             mapping,
             catalogue,
             progress: progress_over(inputs),
-            rejects: Rejects::new(rejects),
+            rejects,
             joined: Vec::new(),
             broken_off: None,
             rows: 0,
+            unknown_words: BTreeMap::new(),
             counts,
             found: vec![Cell::new(0); mapping.joins.len()],
         }
@@ -254,7 +260,7 @@ impl<'a> Ingest<'a> {
     }
 
     /// The records of a row, with the position of each one's event type; all of them or none.
-    fn records(&self, row: &Row) -> Result<Vec<(usize, Packed)>, String> {
+    fn records(&mut self, row: &Row) -> Result<Vec<(usize, Packed)>, String> {
         let lookup = |position: usize, key: &str| {
             let rows = self.joined[position].get(key);
             if !rows.is_empty() {
@@ -262,8 +268,12 @@ impl<'a> Ingest<'a> {
             }
             rows
         };
-        let events = self.mapping.events(&row.clone().into(), &lookup).map_err(|why| why.to_string())?;
-        events.into_iter().map(|event| self.record(event)).collect()
+        let said = self.mapping.map(&row.clone().into(), &lookup).map_err(|why| why.to_string())?;
+        let records = said.events.into_iter().map(|event| self.record(event)).collect::<Result<_, _>>()?;
+        for fact in said.fell_back {
+            *self.unknown_words.entry(fact).or_default() += 1;
+        }
+        Ok(records)
     }
 
     /// The record of an event. It is read back as the router will read it, so that nothing is written that
@@ -314,6 +324,7 @@ impl<'a> Ingest<'a> {
             rejects: self.rejects.finish()?.map(Path::to_owned),
             first_reject: self.rejects.first().map(str::to_owned),
             events: self.counts,
+            unknown_words: self.unknown_words,
             dry_run: self.options.args.dry_run,
             broken_off: self.broken_off,
         })

@@ -7,12 +7,13 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hinge_domain::{Row, Value};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::rows::BadRow;
+use crate::exit::Coded;
 
 /// The rejects of one run. The file is made with the first of them, over that of an earlier run.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Rejects {
     /// Ends the file; gives its path if there is one.
     pub(super) fn finish(&mut self) -> Result<Option<&Path>> {
         let Some(file) = &mut self.file else { return Ok(None) };
-        file.flush().with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        file.flush().map_err(|error| unwritable(&self.path, &error))?;
         Ok(Some(&self.path))
     }
 
@@ -121,21 +122,58 @@ impl Rejects {
         if !self.kept {
             return Ok(());
         }
-        let failed = || {
-            format!(
-                "cannot write the rejects to `{}`; `--rejects FILE` writes them elsewhere",
-                self.path.display()
-            )
-        };
+        let failed = |error: std::io::Error| unwritable(&self.path, &error);
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(BufWriter::new(create(&self.path).with_context(failed)?)),
+            None => self.file.insert(BufWriter::new(create(&self.path).map_err(failed)?)),
         };
         serde_json::to_writer(&mut *file, reject)
             .map_err(std::io::Error::from)
             .and_then(|()| file.write_all(b"\n"))
-            .with_context(failed)
+            .map_err(failed)
     }
+}
+
+/// Refuses a path to which the rejects cannot be written, or that is one of the files that are read, before anything
+/// is done: the rejects replace what is there.
+///
+/// # Errors
+/// `rejects-unusable`.
+pub(super) fn check<'a>(path: &Path, read: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
+    let existing = match OpenOptions::new().write(true).open(path) {
+        Ok(_) => path.canonicalize(),
+        // The file is made with the first reject; until then its folder must do.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            return match folder.map(Path::metadata) {
+                None => Ok(()),
+                Some(Ok(found)) if found.is_dir() => Ok(()),
+                Some(Ok(_)) => Err(unwritable(path, &std::io::ErrorKind::NotADirectory.into())),
+                Some(Err(error)) => Err(unwritable(path, &error)),
+            };
+        }
+        Err(error) => Err(error),
+    };
+    let existing = existing.map_err(|error| unwritable(path, &error))?;
+    let same = |file: &&PathBuf| file.canonicalize().is_ok_and(|file| file == existing);
+    match read.into_iter().find(same) {
+        None => Ok(()),
+        Some(file) => {
+            let message = format!(
+                "the rejects would overwrite `{}`, which is read; `--rejects FILE` writes them elsewhere",
+                file.display()
+            );
+            Err(Coded::new("rejects-unusable", 2, message).into())
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let message = format!(
+        "cannot write the rejects to `{}`: {error}; `--rejects FILE` writes them elsewhere",
+        path.display()
+    );
+    Coded::new("rejects-unusable", 74, message).into()
 }
 
 fn create(path: &Path) -> std::io::Result<File> {

@@ -1,5 +1,6 @@
 //! What an ingest has done, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(crate) struct Summary {
     pub(crate) first_reject: Option<String>,
     /// Events by type, in the mapping's order.
     pub(crate) events: Vec<EventCount>,
+    /// How often a word of a row was none of a fact's, so that its fallback was told, by fact.
+    pub(crate) unknown_words: BTreeMap<Arc<str>, u64>,
     /// The joined files, in the mapping's order.
     pub(crate) joins: Vec<JoinCount>,
     /// A packed file that ended too early: what came after is missing.
@@ -82,6 +85,9 @@ impl Summary {
         writeln!(out, "{} rows read, {} rejected", self.rows, self.rejected)?;
         for join in &self.joins {
             writeln!(out, "{} rows of `{}`, found for {} of the rows", join.rows, join.name, join.found)?;
+        }
+        for (fact, count) in &self.unknown_words {
+            writeln!(out, "{count} words that `{fact}` does not have: told as what stands for any other")?;
         }
         if let (Some(path), Some(first)) = (&self.rejects, &self.first_reject) {
             writeln!(

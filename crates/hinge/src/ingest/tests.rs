@@ -235,6 +235,48 @@ fn a_packed_file_that_breaks_off_keeps_what_can_be_read_and_says_so() {
 }
 
 #[test]
+fn a_looked_up_line_that_cannot_be_read_refuses_the_files_instead_of_telling_wrong_values() {
+    let shop = Shop::new();
+    for (bad, reason) in [
+        ("A-1,\"12.79", "a quote is opened and not closed"),
+        ("A-1,12,79", "it has 3 cells, the header has 2"),
+    ] {
+        shop.write("items.csv", &format!("number,price\nA-1,12.99\n{bad}\nA-2,5\n"));
+        for unsorted in [false, true] {
+            let error = shop.run(&IngestArgs { unsorted, ..shop.args() }).unwrap_err();
+            assert_eq!(error.downcast_ref::<Coded>().map(|error| error.code), Some("input-unusable"));
+            let why = error.to_string();
+            assert!(why.contains("items.csv`, line 3: ") && why.contains(reason), "{why}");
+        }
+        assert_eq!(shop.ids("order.events"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn rejects_never_overwrite_what_is_read_and_have_somewhere_to_go() {
+    let shop = Shop::new();
+    shop.write("orders.csv", &ORDERS.replace("2026-03-02 10:00:00,,", "soon,,"));
+    let code = |name: &str| {
+        let rejects = Some(shop.path(name));
+        let error = shop.run(&IngestArgs { rejects, unsorted: true, ..shop.args() }).unwrap_err();
+        error.downcast_ref::<Coded>().map(|error| error.code)
+    };
+    let before = fs::read_to_string(shop.path("orders.csv")).unwrap();
+    for name in
+        ["orders.csv", "log/../orders.csv", "items.csv", "mapping.yaml", "nowhere/rejects.jsonl", "log"]
+    {
+        assert_eq!(code(name), Some("rejects-unusable"), "{name}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(shop.path("orders.csv"), shop.path("link")).unwrap();
+        assert_eq!(code("link"), Some("rejects-unusable"));
+    }
+    assert_eq!(fs::read_to_string(shop.path("orders.csv")).unwrap(), before);
+    assert_eq!(shop.ids("order.events"), Vec::<String>::new());
+}
+
+#[test]
 fn an_empty_file_is_told_and_the_next_one_goes_on() {
     let shop = Shop::new();
     shop.write("march.csv", "");

@@ -1,6 +1,7 @@
 //! The first rows of files, mapped for somebody who wants to see what comes out; nothing is written.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use hinge_domain::{Event, Mapping, ROW};
@@ -11,6 +12,7 @@ use super::inputs::Inputs;
 use super::joined::Joined;
 use super::rejects::Rejects;
 use super::rows::Rows;
+use super::unusable;
 
 /// What one row came to.
 #[derive(Debug)]
@@ -21,6 +23,15 @@ pub(crate) struct Tried {
     pub(crate) events: Result<Vec<Event>, String>,
     /// Columns of it that the mapping never reads.
     pub(crate) unread: Vec<String>,
+    /// Facts for which it has a word that they do not have.
+    pub(crate) fell_back: Vec<Arc<str>>,
+}
+
+impl Tried {
+    /// What came of it; nothing is known of what it has beside.
+    pub(crate) fn only(at: String, events: Result<Vec<Event>, String>) -> Self {
+        Self { at, events, unread: Vec::new(), fell_back: Vec::new() }
+    }
 }
 
 /// Maps the first `sample` rows of a folder, or of files of which some are looked up.
@@ -31,9 +42,10 @@ pub(crate) fn try_rows(
     catalogue: &Catalogue,
 ) -> Result<Vec<Tried>> {
     let inputs = match from {
-        [folder] if folder.is_dir() => Inputs::in_folder(mapping, folder)?,
-        files => Inputs::among(mapping, files)?,
+        [folder] if folder.is_dir() => Inputs::in_folder(mapping, folder),
+        files => Inputs::among(mapping, files),
     };
+    let inputs = inputs.map_err(|why| unusable(&why))?;
     let hidden = ProgressBar::hidden();
     let mut rejects = Rejects::nowhere();
     let joins = mapping.joins.iter().zip(&inputs.joins);
@@ -42,29 +54,33 @@ pub(crate) fn try_rows(
     let known = (!mapping.reads_whole(ROW)).then(|| mapping.columns_of(ROW));
     let mut tried = Vec::new();
     for path in &inputs.rows {
-        let mut rows = Rows::open(path, mapping.delimiter, &hidden)?;
-        if !rows.is_empty() {
-            rows.check_columns(&mapping.columns_of(ROW))?;
+        let opened = Rows::open(path, mapping.delimiter, &hidden);
+        let mut rows = opened.map_err(|why| unusable(&why))?;
+        if rows.is_empty() && tried.len() < sample {
+            tried.push(Tried::only(shown(path), Err("the file is empty".to_owned())));
+        } else if !rows.is_empty() {
+            rows.check_columns(&mapping.columns_of(ROW)).map_err(|why| unusable(&why))?;
         }
         while tried.len() < sample
             && let Some(numbered) = rows.next()
         {
             let at = format!("{}:{}", shown(path), numbered.line);
-            let (events, unread) = match numbered.row {
-                Err(bad) => (Err(bad.reason), Vec::new()),
-                Ok(row) => {
-                    let given = row.iter().filter(|(_, value)| !value.is_absent()).map(|(name, _)| name);
-                    let unread = given.filter(|name| known.as_ref().is_some_and(|it| !it.contains(&***name)));
-                    let unread = unread.map(ToString::to_string).collect();
-                    let events = mapping.events(&row.into(), &|position, key| joined[position].get(key));
-                    let events = events.map_err(|why| why.to_string());
-                    (
-                        events.and_then(|events| events.iter().map(|it| read_back(it, catalogue)).collect()),
-                        unread,
-                    )
+            let row = match numbered.row {
+                Ok(row) => row,
+                Err(bad) => {
+                    tried.push(Tried::only(at, Err(bad.reason)));
+                    continue;
                 }
             };
-            tried.push(Tried { at, events, unread });
+            let given = row.iter().filter(|(_, value)| !value.is_absent()).map(|(name, _)| name);
+            let unread = given.filter(|name| known.as_ref().is_some_and(|it| !it.contains(&***name)));
+            let unread = unread.map(ToString::to_string).collect();
+            let said = mapping.map(&row.into(), &|position, key| joined[position].get(key));
+            let (events, fell_back) = match said {
+                Ok(said) => (said.events.iter().map(|it| read_back(it, catalogue)).collect(), said.fell_back),
+                Err(why) => (Err(why.to_string()), Vec::new()),
+            };
+            tried.push(Tried { at, events, unread, fell_back });
         }
     }
     Ok(tried)

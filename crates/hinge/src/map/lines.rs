@@ -1,20 +1,19 @@
 //! Records of another system in a file of JSON lines: each line a value, or a record with its key and headers.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hinge_schema::{ForeignRecord, Source};
+use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 use super::try_record;
-use crate::ingest::Tried;
+use crate::ingest::{Lines, Tried, unusable};
 
 /// A record as `hinge tail --format json` writes it; bytes that are no text stand in base64.
 #[derive(Deserialize)]
@@ -41,17 +40,25 @@ struct Line<'a> {
 pub(super) fn first(files: &[PathBuf], source: &Source, sample: usize) -> Result<Vec<Tried>> {
     let mut tried = Vec::new();
     for path in files {
-        let failed = || format!("`{}` cannot be read", path.display());
-        let lines = BufReader::new(File::open(path).with_context(failed)?).lines();
-        for (number, line) in (1..).zip(lines) {
-            let line = line.with_context(failed)?;
-            if tried.len() == sample {
-                return Ok(tried);
+        let mut lines = Lines::open(path, &ProgressBar::hidden()).map_err(|why| unusable(&why))?;
+        let mut is_empty = true;
+        while tried.len() < sample
+            && let Some(line) = lines.next()
+        {
+            is_empty = false;
+            let at = format!("{}:{}", shown(path), line.number);
+            if let Some(broken) = &line.broken {
+                tried.push(Tried::only(at, Err(broken.to_string())));
+                continue;
             }
-            if !line.trim().is_empty() {
-                let at = format!("{}:{number}", shown(path));
-                tried.push(record(source, at, line.trim()));
+            match std::str::from_utf8(&line.bytes) {
+                Err(_) => tried.push(Tried::only(at, Err("it is not UTF-8".to_owned()))),
+                Ok(text) if text.trim().is_empty() => {}
+                Ok(text) => tried.push(record(source, at, text.trim())),
             }
+        }
+        if is_empty && tried.len() < sample {
+            tried.push(Tried::only(shown(path), Err("the file is empty".to_owned())));
         }
     }
     Ok(tried)
@@ -63,7 +70,7 @@ fn record(source: &Source, at: String, line: &str) -> Tried {
     // Only what has a value is a record; anything else is a value itself, whatever its members are called.
     let Some(line) = parsed(line) else { return try_record(source, at, &value) };
     let (Ok(key), Ok(body)) = (bytes(line.key, line.key_base64), bytes(line.value, line.value_base64)) else {
-        return Tried { at, events: Err("its base64 cannot be read".to_owned()), unread: Vec::new() };
+        return Tried::only(at, Err("its base64 cannot be read".to_owned()));
     };
     let headers: Vec<(&str, Option<&[u8]>)> =
         line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str().map(str::as_bytes))).collect();

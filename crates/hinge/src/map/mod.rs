@@ -82,13 +82,16 @@ pub(crate) fn map(
 fn try_record(source: &Source, at: String, record: &ForeignRecord<'_>) -> Tried {
     let because = |why: hinge_schema::Rejection| format!("{} [{}]", why.detail, why.code);
     match source.open(record) {
-        Err(why) => Tried { at, events: Err(because(why)), unread: Vec::new() },
-        Ok(None) => Tried { at, events: Ok(Vec::new()), unread: Vec::new() },
-        Ok(Some(given)) => Tried {
-            at,
-            unread: source.unread(&given).map(ToString::to_string).collect(),
-            events: source.events(&given).map_err(because),
-        },
+        Err(why) => Tried::only(at, Err(because(why))),
+        Ok(None) => Tried::only(at, Ok(Vec::new())),
+        Ok(Some(given)) => {
+            let unread = source.unread(&given).map(ToString::to_string).collect();
+            let (events, fell_back) = match source.map(&given) {
+                Ok(said) => (Ok(said.events), said.fell_back),
+                Err(why) => (Err(because(why)), Vec::new()),
+            };
+            Tried { at, events, unread, fell_back }
+        }
     }
 }
 
@@ -97,7 +100,8 @@ fn as_json(tried: &Tried) -> Json {
         Ok(events) => (events.iter().map(event_as_json).collect(), Json::Null),
         Err(why) => (Vec::new(), json!(why)),
     };
-    json!({"at": tried.at, "events": events, "problem": problem, "unread": tried.unread})
+    json!({"at": tried.at, "events": events, "problem": problem, "unread": tried.unread,
+        "unknown_words": tried.fell_back.iter().map(AsRef::as_ref).collect::<Vec<&str>>()})
 }
 
 fn event_as_json(event: &Event) -> Json {
@@ -117,22 +121,26 @@ fn event_as_json(event: &Event) -> Json {
 fn tell(tried: &[Tried], out: &mut dyn Write) -> Result<()> {
     let (mut events, mut nothing, mut failed) = (0, 0, 0);
     let mut unread: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unknown_words: BTreeMap<&str, usize> = BTreeMap::new();
     for row in tried {
+        for fact in &row.fell_back {
+            *unknown_words.entry(fact).or_default() += 1;
+        }
         for name in &row.unread {
             *unread.entry(name).or_default() += 1;
         }
         match &row.events {
             Err(why) => {
                 failed += 1;
-                writeln!(out, "{}  cannot be mapped: {why}", row.at)?;
+                writeln!(out, "{}  cannot be mapped: {}", visible(&row.at), visible(why))?;
             }
             Ok(said) if said.is_empty() => {
                 nothing += 1;
-                writeln!(out, "{}  says no event", row.at)?;
+                writeln!(out, "{}  says no event", visible(&row.at))?;
             }
             Ok(said) => {
                 events += said.len();
-                writeln!(out, "{}", row.at)?;
+                writeln!(out, "{}", visible(&row.at))?;
                 said.iter().try_for_each(|event| tell_event(event, out))?;
             }
         }
@@ -142,23 +150,58 @@ fn tell(tried: &[Tried], out: &mut dyn Write) -> Result<()> {
         "\ntried {}: events {events}, without an event {nothing}, cannot be mapped {failed}; nothing was written",
         tried.len()
     )?;
-    if !unread.is_empty() {
+    let counted = |counts: BTreeMap<&str, usize>| {
         let names: Vec<String> =
-            unread.into_iter().map(|(name, count)| format!("{name} ({count})")).collect();
-        writeln!(out, "never read: {}", names.join(", "))?;
+            counts.into_iter().map(|(name, count)| format!("{} ({count})", visible(name))).collect();
+        names.join(", ")
+    };
+    if !unread.is_empty() {
+        writeln!(out, "never read: {}", counted(unread))?;
+    }
+    if !unknown_words.is_empty() {
+        writeln!(
+            out,
+            "words that these facts do not have, told as what stands for any other: {}",
+            counted(unknown_words)
+        )?;
     }
     Ok(())
 }
 
 fn tell_event(event: &Event, out: &mut dyn Write) -> Result<()> {
     let Event { id, subject, correlation_id, occurred, .. } = event;
-    let under = if subject == correlation_id { String::new() } else { format!(" under {correlation_id}") };
+    let under =
+        if subject == correlation_id { String::new() } else { format!(" under {}", visible(correlation_id)) };
+    let (id, subject) = (visible(id), visible(subject));
     writeln!(out, "  {}  id {id}  {occurred}  about {subject}{under}", event.event_type())?;
     let told =
         event.facts.given().filter(|(_, value)| !matches!(value, Value::List(items) if items.is_empty()));
-    let facts: Vec<String> = told.map(|(name, value)| format!("{name}={value}")).collect();
+    let facts: Vec<String> =
+        told.map(|(name, value)| format!("{name}={}", visible(&value.to_string()))).collect();
     if !facts.is_empty() {
         writeln!(out, "    {}", facts.join("  "))?;
     }
     Ok(())
+}
+
+/// A text of somebody else's as it can be shown: what would move the cursor or colour the terminal is written out.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, sign| {
+        if sign.is_control() {
+            shown.extend(sign.escape_default());
+        } else {
+            shown.push(sign);
+        }
+        shown
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_steer_a_terminal_is_written_out() {
+        assert_eq!(visible("Zürich \u{1b}[31m\r\n\u{9b}"), "Zürich \\u{1b}[31m\\r\\n\\u{9b}");
+    }
 }

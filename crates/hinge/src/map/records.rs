@@ -40,7 +40,7 @@ fn tried(source: &Source, record: &Record) -> Tried {
     let at = format!("{}/{}", record.place, record.offset);
     if let Headers::Unreadable(_) = &record.headers {
         let events = Err("at least one header has a name that is not UTF-8".to_owned());
-        return Tried { at, events, unread: Vec::new() };
+        return Tried::only(at, events);
     }
     let headers: Vec<(&str, Option<&[u8]>)> =
         record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref())).collect();

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MappingFile {
-    pub(super) source: Spanned<String>,
+    pub(super) source: Option<Spanned<String>>,
     pub(super) zone: Spanned<String>,
     pub(crate) rows: Option<Spanned<String>>,
     pub(crate) delimiter: Option<Spanned<String>>,

@@ -151,10 +151,12 @@ impl AvroTable {
             }
         };
         let Some(known) = self.by_reference.get(&reference).map(|position| &self.schemas[*position]) else {
-            return Err(Rejection::new(
-                Code::SchemaUnknown,
-                format!("the source names no schema {reference}"),
-            ));
+            let code = match reference {
+                Reference::Registry(_) => Code::SchemaIdUnknown,
+                Reference::Fingerprint(_) | Reference::Only => Code::SchemaUnknown,
+            };
+            let detail = format!("the source names no schema {reference}; add it under `avro: schemas:`");
+            return Err(Rejection::new(code, detail));
         };
         known.plan.value(known.schema.read(datum)?).ok_or_else(truncated)
     }

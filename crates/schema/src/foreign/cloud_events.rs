@@ -11,6 +11,7 @@ use hinge_domain::{Given, Row, Value};
 use super::avro::{self, AvroTable};
 use super::{ForeignRecord, json_row};
 use crate::attributes::invalid;
+use crate::path::shown;
 use crate::{Code, Rejection};
 
 /// What an event says, in binary or structured mode.
@@ -38,7 +39,7 @@ pub(super) fn given(record: &ForeignRecord<'_>, avro: Option<&AvroTable>) -> Res
     let mut names: Vec<&str> = attributes.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(invalid(twice[0], "given twice"));
+        return Err(invalid(shown(twice[0]), "given twice"));
     }
     let row = match record.value.filter(|value| !value.is_empty()) {
         Some(value) => data(value, &content_type, avro, record.header(avro::VALUE_SCHEMA_HEADER))?,

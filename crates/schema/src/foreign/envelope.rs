@@ -13,6 +13,9 @@ use crate::{Code, Rejection};
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
 
 /// What a change record says. `row` is the row after the change, or before it where it was deleted.
+///
+/// `before` is an empty record where there was no row, and absent where there was one and the record does not say it, so
+/// that asking what changed has no answer instead of a wrong one.
 pub(super) fn given(record: Row) -> Result<Option<Given>, Rejection> {
     let Some(Value::Record(mut change)) = payload(record) else { return Ok(None) };
     let is_flattened = member(&change, "__op").or(member(&change, "__deleted")).is_some();
@@ -20,6 +23,7 @@ pub(super) fn given(record: Row) -> Result<Option<Given>, Rejection> {
     let Some(Value::Text(op)) = op else { return flattened(change) };
     let [before, after, source, ts_ms] =
         ["before", "after", "source", "ts_ms"].map(|name| take(&mut change, name));
+    let is_untold = before.is_absent() && matches!(&*op, "u" | "d");
     let before = row(before, "before")?;
     let after = match &*op {
         "c" | "r" | "u" => row(after, "after")?,
@@ -43,7 +47,7 @@ pub(super) fn given(record: Row) -> Result<Option<Given>, Rejection> {
         row,
         beside: vec![
             ("op", Value::Text(op)),
-            ("before", Value::Record(before)),
+            ("before", if is_untold { Value::Absent } else { Value::Record(before) }),
             ("source", source),
             ("ts_ms", ts_ms),
         ],
@@ -70,9 +74,11 @@ fn flattened(row: Row) -> Result<Option<Given>, Rejection> {
     };
     let ts_ms = member(&row, "__ts_ms").cloned().unwrap_or_default();
     let empty = || Value::Record(Vec::new());
+    let is_new = matches!(&op, Value::Text(op) if matches!(&**op, "c" | "r"));
+    let before = if is_new { empty() } else { Value::Absent };
     Ok(Some(Given {
         row,
-        beside: vec![("op", op), ("before", empty()), ("source", empty()), ("ts_ms", ts_ms)],
+        beside: vec![("op", op), ("before", before), ("source", empty()), ("ts_ms", ts_ms)],
     }))
 }
 

@@ -7,7 +7,7 @@ use hinge_domain::{Event, Facts, Field, Kind, Value};
 use crate::attributes::check_text;
 use crate::fact_rules::{check_items, decimal, fact_instant, instant_in_range, invalid};
 use crate::path::Path;
-use crate::{Code, MAX_ATTRIBUTE_BYTES, Rejection};
+use crate::{Code, MAX_ATTRIBUTE_BYTES, Rejection, is_uri_reference};
 
 /// The event as its record would be read back.
 pub(super) fn kept(event: Event) -> Result<Event, Rejection> {
@@ -19,6 +19,9 @@ pub(super) fn kept(event: Event) -> Result<Event, Rejection> {
     ];
     for (name, value) in named {
         check_text(name, value, MAX_ATTRIBUTE_BYTES)?;
+    }
+    if !is_uri_reference(&event.source) {
+        return Err(Rejection::new(Code::AttributeInvalid, "`source`: it is not a URI reference"));
     }
     instant_in_range(event.occurred)
         .map_err(|problem| Rejection::new(Code::AttributeInvalid, format!("`time`: {problem}")))?;

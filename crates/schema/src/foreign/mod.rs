@@ -18,7 +18,7 @@ mod json;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hinge_domain::{Event, Given, Mapping, ROW, Row, Value};
+use hinge_domain::{Event, Given, Mapped, Mapping, ROW, Row, Unmapped, Value};
 
 use crate::{Code, MAX_BODY_BYTES, Rejection};
 
@@ -56,7 +56,7 @@ impl Format {
     pub fn variables(self) -> &'static [&'static str] {
         match self {
             Self::Json | Self::Avro => &[KEY, HEADERS, TOPIC],
-            Self::Debezium => &[KEY, HEADERS, TOPIC, "before", "op", "source", "ts_ms"],
+            Self::Debezium => &[KEY, HEADERS, TOPIC, BEFORE, "op", "source", "ts_ms"],
             Self::CloudEvents => &[KEY, HEADERS, TOPIC, "ce"],
         }
     }
@@ -65,6 +65,7 @@ impl Format {
 const KEY: &str = "key";
 const HEADERS: &str = "headers";
 const TOPIC: &str = "topic";
+const BEFORE: &str = "before";
 
 /// One record of another system.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +118,7 @@ impl Source {
     pub fn new(parts: SourceParts) -> Self {
         let mapping = &parts.mapping;
         let known = (!mapping.reads_whole(ROW)).then(|| {
-            let read = mapping.columns_of(ROW).into_iter().chain(mapping.columns_of("before"));
+            let read = mapping.columns_of(ROW).into_iter().chain(mapping.columns_of(BEFORE));
             read.chain(parts.ignored.iter().map(String::as_str)).map(Box::from).collect()
         });
         let (reads_key, reads_headers) = (mapping.reads(KEY), mapping.reads(HEADERS));
@@ -162,9 +163,28 @@ impl Source {
 
     /// The events that it says, all of them or none; no two runs give others.
     pub fn events(&self, given: &Given) -> Result<Vec<Event>, Rejection> {
-        let events = self.parts.mapping.events(given, &|_, _| &[]);
-        let events = events.map_err(|why| Rejection::new(Code::MappingFailed, why.to_string()))?;
-        events.into_iter().map(event_rules::kept).collect()
+        self.map(given).map(|mapped| mapped.events)
+    }
+
+    /// [`Source::events`], with the facts for which the record has words that they do not have.
+    pub fn map(&self, given: &Given) -> Result<Mapped, Rejection> {
+        let Mapped { events, fell_back } =
+            self.parts.mapping.map(given, &|_, _| &[]).map_err(|why| self.unmapped(&why))?;
+        let events = events.into_iter().map(event_rules::kept).collect::<Result<_, _>>()?;
+        Ok(Mapped { events, fell_back })
+    }
+
+    fn unmapped(&self, why: &Unmapped) -> Rejection {
+        if self.parts.format == Format::Debezium && why.missing.as_deref() == Some(BEFORE) {
+            let detail = format!(
+                "{}: the mapping asks what the row was `before`, and this change does not say it; let the connector send \
+                 the whole row before a change (PostgreSQL: ALTER TABLE .. REPLICA IDENTITY FULL; no \
+                 ExtractNewRecordState)",
+                why.part
+            );
+            return Rejection::new(Code::BeforeMissing, detail);
+        }
+        Rejection::new(Code::MappingFailed, why.to_string())
     }
 
     /// The fields of a row that the mapping never reads and that are not left out on purpose.

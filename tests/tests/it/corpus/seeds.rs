@@ -7,18 +7,21 @@ use std::path::Path;
 use hinge_schema::Catalogue;
 
 use super::record::RecordCase;
-use super::{RECORDS, csv, mapping, policy, record};
+use super::{RECORDS, csv, mapping, policy, record, sources};
 
 /// Longer inputs teach a fuzzer nothing that shorter ones do not.
 const LONGEST: usize = 8 * 1024;
 
-/// What stands between a mapping and the rows, for the target `rows`.
-const DIVIDER: &[u8] = b"\n===\n";
+/// What stands between a mapping and the rows, for the target `rows`, or a source and a record, for `source`.
+pub(super) const DIVIDER: &[u8] = b"\n===\n";
 
 /// A record as `tests/fuzz` reads it: headers, an empty line, the value.
-fn record_seed(case: &RecordCase) -> Vec<u8> {
+pub(super) fn record_bytes<'a>(
+    headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+    value: Option<&[u8]>,
+) -> Vec<u8> {
     let mut seed = Vec::new();
-    for (name, value) in &case.headers {
+    for (name, value) in headers {
         seed.extend_from_slice(name.as_bytes());
         if let Some(value) = value {
             seed.extend_from_slice(b": ");
@@ -26,11 +29,18 @@ fn record_seed(case: &RecordCase) -> Vec<u8> {
         }
         seed.push(b'\n');
     }
-    if let Some(value) = &case.value {
+    if let Some(value) = value {
         seed.push(b'\n');
         seed.extend_from_slice(value);
     }
     seed
+}
+
+fn record_seed(case: &RecordCase) -> Vec<u8> {
+    record_bytes(
+        case.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())),
+        case.value.as_deref(),
+    )
 }
 
 /// Writes the seeds of a target that are short enough, each once, and says how many there are.
@@ -68,7 +78,9 @@ fn the_corpus_makes_seeds_for_every_fuzz_target() {
     let row = b"number,placed_at,total,currency\nA-1,2026-03-02 10:15:00,49.90,CHF\n";
     let mappings = mapping::mappings().into_iter().map(|case| [case.text.as_bytes(), DIVIDER, row].concat());
     let rows = ("rows", write(&folder.join("rows"), files.chain(mappings)));
-    for (target, count) in counts.into_iter().chain([rows]) {
+    let records = sources::cases().into_iter().map(|case| case.seed());
+    let source = ("source", write(&folder.join("source"), records));
+    for (target, count) in counts.into_iter().chain([rows, source]) {
         assert!(count >= 20, "{count} seeds for `{target}`");
     }
 }

@@ -1,4 +1,4 @@
-//! Records of other systems: plain JSON, Debezium's change records, CloudEvents of foreign types. A case is a record
+//! Records of other systems: plain JSON, Debezium's change records, CloudEvents of foreign types, Avro. A case is a record
 //! and what the source of its family makes of it, or the source with something changed.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use super::bytes::{Pieces, bytes};
 use super::mapping::{json_of, same_events};
 use super::policy::{refusals, starter};
 use super::record::facts_of;
+use super::seeds::record_bytes;
 use super::{Expected, files, filled, verdict};
 
 /// A record of another system, and what must become of it.
@@ -55,6 +56,9 @@ struct Entry {
     /// Headers beside or instead of the family's of the same name.
     #[serde(default)]
     with: BTreeMap<String, String>,
+    /// More headers, whose values are given as parts.
+    #[serde(default)]
+    with_bytes: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     without: Vec<String>,
     /// A header that comes a second time, with another value.
@@ -89,13 +93,15 @@ pub(super) fn cases() -> Vec<SourceCase> {
                 let without = fill.texts(&entry.without);
                 let headers = headers.filter(|(name, _)| !without.contains(name)).chain(&entry.with);
                 let headers = headers.map(|(name, value)| (name.clone(), text(value).into_bytes()));
+                let of_bytes =
+                    entry.with_bytes.iter().map(|(name, described)| (name.clone(), parts(described)));
                 let twice = entry.twice.iter().map(|name| (text(name), b"another".to_vec()));
                 let events =
                     entry.events.iter().map(|event| json_of(&toml::Value::Table(event.clone()), &text));
                 cases.push(SourceCase {
                     source,
                     key: entry.key.as_deref().map(parts),
-                    headers: headers.chain(twice).collect(),
+                    headers: headers.chain(of_bytes).chain(twice).collect(),
                     value,
                     expected: verdict(&text(&entry.verdict), fill.texts(&entry.says), events.collect()),
                     name,
@@ -126,9 +132,20 @@ fn events(case: &SourceCase, catalogue: &Catalogue) -> Result<Vec<Json>, Vec<(St
     let events = source.events(&given).map_err(told)?;
     let shown = events.iter().map(|event| {
         let (id, subject, time) = (&event.id, &event.subject, event.occurred.to_string());
-        json!({"type": &**event.event_type(), "id": id, "subject": subject, "time": time, "facts": facts_of(event)})
+        json!({"type": &**event.event_type(), "id": id, "source": event.source, "subject": subject, "time": time, "facts": facts_of(event)})
     });
     Ok(shown.collect())
+}
+
+impl SourceCase {
+    /// The case as the fuzz target `source` reads it: the source, a line `===`, and the record.
+    pub(super) fn seed(&self) -> Vec<u8> {
+        let record = record_bytes(
+            self.headers.iter().map(|(name, value)| (name.as_str(), Some(&value[..]))),
+            self.value.as_deref(),
+        );
+        [self.source.as_bytes(), super::seeds::DIVIDER, &record].concat()
+    }
 }
 
 /// How what the program makes of a record differs from what is right.
