@@ -1,9 +1,11 @@
-//! The command line: every command, flag and its help.
+//! The command line: every command and its help. What a command takes stands where the command is.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+use crate::arguments::{Format, LogArgs, PolicyArgs};
+use crate::demo::DemoArgs;
 use crate::held::HeldArgs;
 use crate::ingest::IngestArgs;
 use crate::letters::LettersArgs;
@@ -11,7 +13,10 @@ use crate::map::MapAction;
 use crate::policies::InitArgs;
 use crate::replay::{PlanArgs, ReplayArgs};
 use crate::resume::ResumeArgs;
+use crate::run::RunArgs;
 use crate::schemas::SchemasAction;
+use crate::tail::TailArgs;
+use crate::topics::TopicsAction;
 use crate::why::{WhyArgs, WhyNotArgs};
 
 /// Hinge tells every department what has been promised, what an order, a delivery or a complaint asks of
@@ -40,35 +45,6 @@ pub(crate) struct Everywhere {
     /// What is logged to standard error: error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) log: Option<String>,
-}
-
-/// How results are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// For programs: JSON, one object a line where there are many
-    Json,
-}
-
-/// Which log.
-#[derive(Debug, Args, Clone)]
-pub(crate) struct LogArgs {
-    /// Folder of the embedded log [default: ./hinge-data]
-    #[arg(long, value_name = "DIR", conflicts_with = "brokers")]
-    pub(crate) data: Option<PathBuf>,
-
-    /// Kafka brokers instead of the embedded log
-    #[arg(long, value_name = "HOST:PORT,..")]
-    pub(crate) brokers: Option<String>,
-}
-
-/// Which policy.
-#[derive(Debug, Args, Clone)]
-pub(crate) struct PolicyArgs {
-    /// Policy directory; `hinge init DIR` writes one to start from
-    #[arg(long, value_name = "DIR", default_value = "./policy")]
-    pub(crate) policy: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,92 +104,4 @@ pub(crate) enum Command {
         /// The code
         code: String,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-    #[command(flatten)]
-    pub(crate) policy: PolicyArgs,
-
-    /// Which services, separated by commas [default: all]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE,..")]
-    pub(crate) role: Vec<Role>,
-
-    /// End once everything readable has been handled, and print what became of it
-    #[arg(long)]
-    pub(crate) drain: bool,
-
-    /// Where a group begins that has never committed: earliest, latest or a time (Kafka needs it the first time)
-    #[arg(long, value_name = "PLACE")]
-    pub(crate) start_at: Option<String>,
-
-    /// Which worker of the group this is; stable over restarts
-    #[arg(long, value_name = "NAME")]
-    pub(crate) instance: Option<String>,
-
-    /// Where /livez, /readyz and /metrics are served [default: 127.0.0.1:9464; with --drain nowhere]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) admin: Option<String>,
-}
-
-/// The services. One name in five places: crate, role, deployment, consumer group and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Events in, one notification per department concerned out
-    Router,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-
-    /// The topic, such as hinge.notifications.quality
-    pub(crate) topic: String,
-
-    /// Stop at the end instead of waiting for more
-    #[arg(long)]
-    pub(crate) until_end: bool,
-
-    /// Stop after so many records
-    #[arg(short = 'n', long, value_name = "COUNT")]
-    pub(crate) count: Option<u64>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TopicsAction {
-    /// List the topics that are there
-    List {
-        #[command(flatten)]
-        log: LogArgs,
-    },
-    /// Show which topics would be created
-    Plan(TopicsArgs),
-    /// Create the topics that are missing; existing ones are left as they are
-    Apply(TopicsArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TopicsArgs {
-    #[command(flatten)]
-    pub(crate) log: LogArgs,
-    #[command(flatten)]
-    pub(crate) policy: PolicyArgs,
-
-    /// Also the input topics, which usually belong to the systems that write them
-    #[arg(long)]
-    pub(crate) inputs: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// The folder that the demo makes (policy and data); one that an earlier demo made is replaced
-    #[arg(long, value_name = "DIR", default_value = "./hinge-demo")]
-    pub(crate) dir: PathBuf,
-
-    /// Do not slow down for spectators
-    #[arg(long)]
-    pub(crate) fast: bool,
 }

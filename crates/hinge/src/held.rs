@@ -9,8 +9,8 @@ use hinge_router::{Held, HeldKey, Wish, Wished};
 use hinge_schema::Catalogue;
 use serde_json::json;
 
+use crate::arguments::{Format, LogArgs};
 use crate::by::ByArgs;
-use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;

@@ -16,8 +16,8 @@ use hinge_stream::Record;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::arguments::{Format, LogArgs};
 use crate::by::ByArgs;
-use crate::cli::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;

@@ -1,6 +1,7 @@
 //! The one binary: parses the command line, reads the settings, starts logging and hands over to a command.
 
 mod admin;
+mod arguments;
 mod by;
 mod cli;
 mod confluent;
@@ -34,7 +35,8 @@ use anyhow::Result;
 use clap::Parser;
 use hinge_schema::Catalogue;
 
-use cli::{Cli, Command, Format};
+use arguments::Format;
+use cli::{Cli, Command};
 use exit::Coded;
 use ingest::IngestArgs;
 use opening::IfMissing;

@@ -12,7 +12,7 @@ use hinge_stream::kafka::KafkaLog;
 use hinge_stream::{Log, TopicSpec};
 use jiff::Timestamp;
 
-use crate::cli::LogArgs;
+use crate::arguments::LogArgs;
 use crate::settings::Settings;
 use crate::versions;
 

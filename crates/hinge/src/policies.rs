@@ -10,7 +10,7 @@ use hinge_policy::{Diagnostic, Loaded, Problems, StarterError, write_schemas, wr
 use hinge_schema::Catalogue;
 use serde_json::json;
 
-use crate::cli::{Format, PolicyArgs};
+use crate::arguments::{Format, PolicyArgs};
 use crate::exit::{self, Coded};
 use crate::settings::Settings;
 

@@ -7,8 +7,8 @@ use clap::Args;
 use hinge_router::{operator, parse_partition};
 use hinge_stream::TopicPartition;
 
+use crate::arguments::LogArgs;
 use crate::by::ByArgs;
-use crate::cli::LogArgs;
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing};
 use crate::settings::Settings;

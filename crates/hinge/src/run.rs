@@ -5,17 +5,53 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::Result;
+use clap::{Args, ValueEnum};
 use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
 use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
-use crate::cli::{Format, Role, RunArgs};
+use crate::arguments::{Format, LogArgs, PolicyArgs};
 use crate::exit::Coded;
 use crate::opening::IfMissing;
 use crate::settings::Settings;
 use crate::versions::{self, Version};
 use crate::watch::Watch;
 use crate::{confluent, opening, summary, telemetry};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// Which services, separated by commas [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE,..")]
+    pub(crate) role: Vec<Role>,
+
+    /// End once everything readable has been handled, and print what became of it
+    #[arg(long)]
+    pub(crate) drain: bool,
+
+    /// Where a group begins that has never committed: earliest, latest or a time (Kafka needs it the first time)
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) start_at: Option<String>,
+
+    /// Which worker of the group this is; stable over restarts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+
+    /// Where /livez, /readyz and /metrics are served [default: 127.0.0.1:9464; with --drain nowhere]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) admin: Option<String>,
+}
+
+/// The services. One name in five places: crate, role, deployment, consumer group and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Events in, one notification per department concerned out
+    Router,
+}
 
 /// Runs the services until they end or are told to.
 pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &mut dyn Write) -> Result<()> {

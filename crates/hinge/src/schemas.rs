@@ -12,7 +12,7 @@ use comfy_table::{CellAlignment, ContentArrangement};
 use hinge_schema::{Catalogue, Compared, ForeignSchema, Incompatibility, NOTIFICATION_TYPE};
 use serde_json::{Value as Json, json};
 
-use crate::cli::Format;
+use crate::arguments::Format;
 use crate::exit::Coded;
 use crate::summary::table;
 

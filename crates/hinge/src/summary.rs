@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use hinge_router::Summary;
 use serde_json::json;
 
-use crate::cli::Format;
+use crate::arguments::Format;
 
 /// Writes the outcomes of a run; the sum is the number of records committed.
 pub(crate) fn write(summary: &Summary, format: Format, out: &mut dyn Write) -> Result<()> {

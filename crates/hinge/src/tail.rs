@@ -4,11 +4,12 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use hinge_schema::{Catalogue, ReadNotification, decode_notification};
 use hinge_stream::{Headers, Offset, Reader, Record, TopicPartition};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cli::{Format, TailArgs};
+use crate::arguments::{Format, LogArgs};
 use crate::opening::Opened;
 
 /// How many records are read at once.
@@ -16,6 +17,23 @@ const CHUNK: usize = 1000;
 
 /// How long to wait for more before looking at the other partitions again.
 const WAIT: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+
+    /// The topic, such as hinge.notifications.quality
+    pub(crate) topic: String,
+
+    /// Stop at the end instead of waiting for more
+    #[arg(long)]
+    pub(crate) until_end: bool,
+
+    /// Stop after so many records
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+}
 
 /// Writes the records of a topic, partition by partition up to the end, then as they come.
 pub(crate) fn tail(

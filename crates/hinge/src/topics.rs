@@ -3,14 +3,40 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clap::{Args, Subcommand};
 use hinge_schema::Catalogue;
 use hinge_stream::TopicSpec;
 use serde_json::json;
 
-use crate::cli::{Format, TopicsAction, TopicsArgs};
+use crate::arguments::{Format, LogArgs, PolicyArgs};
 use crate::opening::{self, IfMissing};
 use crate::settings::Settings;
 use crate::summary::table;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsAction {
+    /// List the topics that are there
+    List {
+        #[command(flatten)]
+        log: LogArgs,
+    },
+    /// Show which topics would be created
+    Plan(TopicsArgs),
+    /// Create the topics that are missing; existing ones are left as they are
+    Apply(TopicsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+
+    /// Also the input topics, which usually belong to the systems that write them
+    #[arg(long)]
+    pub(crate) inputs: bool,
+}
 
 /// Lists, plans or creates topics.
 pub(crate) fn topics(

@@ -8,18 +8,18 @@ mod shop;
 
 use std::fs;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use hinge_domain::Policy;
 use hinge_policy::write_starter;
 use hinge_router::{Clock, Metrics, Parts, Pulse, ROLE, Router, Summary};
 use hinge_schema::{Catalogue, Sources};
 use hinge_stream::{Outgoing, SessionOptions};
 
-use crate::cli::DemoArgs;
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};
 use crate::settings::Settings;
@@ -31,6 +31,17 @@ const MARK: &str = ".made-by-hinge-demo";
 
 /// How long each day of the shop is shown to a spectator.
 const A_DAY: Duration = Duration::from_millis(220);
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder that the demo makes (policy and data); one that an earlier demo made is replaced
+    #[arg(long, value_name = "DIR", default_value = "./hinge-demo")]
+    pub(crate) dir: PathBuf,
+
+    /// Do not slow down for spectators
+    #[arg(long)]
+    pub(crate) fast: bool,
+}
 
 /// Runs the demo.
 pub(crate) fn demo(args: &DemoArgs, settings: &Settings, out: &mut dyn Write) -> Result<()> {

@@ -40,7 +40,7 @@ use hinge_stream::Log;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 
-use crate::cli::Format;
+use crate::arguments::Format;
 use crate::exit::Coded;
 use inputs::Inputs;
 use joined::Joined;

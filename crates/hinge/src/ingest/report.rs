@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::Format;
+use crate::arguments::Format;
 use crate::summary::table;
 
 /// What an ingest has done.

@@ -16,7 +16,7 @@ use hinge_policy::{Mapped, load_mapped};
 use hinge_schema::{Catalogue, ForeignRecord, Source};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cli::{Format, LogArgs};
+use crate::arguments::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::ingest::{Tried, try_rows};
 use crate::opening::{self, IfMissing};

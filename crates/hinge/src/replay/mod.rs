@@ -27,7 +27,7 @@ use hinge_domain::Policy;
 use hinge_schema::{Catalogue, Sources};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-use crate::cli::{Format, LogArgs};
+use crate::arguments::{Format, LogArgs};
 use crate::confluent;
 use crate::exit::Coded;
 use crate::opening::{self, IfMissing, Opened};

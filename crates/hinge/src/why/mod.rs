@@ -18,7 +18,7 @@ use clap::Args;
 use hinge_router::Reading;
 use serde_json::{Value as Json, json};
 
-use crate::cli::{Format, LogArgs};
+use crate::arguments::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::Opened;
 use crate::settings::Settings;

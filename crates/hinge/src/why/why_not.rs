@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::trail::{Again, Decision, Letter, Place, Trail, parse_place};
 use super::{Asked, Found, find, proof, undecided, words};
-use crate::cli::{Format, LogArgs};
+use crate::arguments::{Format, LogArgs};
 use crate::exit::Coded;
 use crate::opening::Opened;
 use crate::settings::Settings;
