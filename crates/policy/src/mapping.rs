@@ -264,15 +264,14 @@ impl<'a> Reader<'a> {
         if let (Some(written), Some(id)) = (&entry.id, &id) {
             self.identity(written, id, when.as_ref().and_then(Option::as_ref));
         }
-        let facts = match known.zip(shape.as_deref()) {
-            Some((event_type, shape)) => self.facts(event_type, shape, entry.facts, shared),
-            None => {
-                // Which facts there are is unknown; the expressions can still be looked at.
-                entry.facts.iter().filter_map(|(_, value)| value.as_ref()).for_each(|value| {
-                    self.expression(value);
-                });
-                Vec::new()
+        let facts = if let Some((event_type, shape)) = known.zip(shape.as_deref()) {
+            self.facts(event_type, shape, entry.facts, shared)
+        } else {
+            // Which facts there are is unknown; the expressions can still be looked at.
+            for value in entry.facts.iter().filter_map(|(_, value)| value.as_ref()) {
+                self.expression(value);
             }
+            Vec::new()
         };
         let event = || {
             Some(EventMapping {
