@@ -7,7 +7,6 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use crate::place::Place;
-use crate::yaml::aliases;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -261,13 +260,6 @@ impl Page<'_> {
         noted
     }
 
-    /// Reads the file as YAML by serde; notes what is wrong with it and gives `None` if it cannot be read.
-    /// [`crate::form`] finds more than one mistake.
-    pub(crate) fn yaml<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        let options = serde_saphyr::options! { alias_limits: aliases() };
-        serde_saphyr::from_str_with_options(self.text, options).map_err(|error| self.not_yaml(&error)).ok()
-    }
-
     /// Notes why a text is not YAML.
     pub(crate) fn not_yaml(&mut self, error: &serde_saphyr::Error) {
         let place = error.location().map_or(Place::FILE, Place::from);
@@ -281,7 +273,8 @@ impl Page<'_> {
         // The place is shown anyway.
         let message = message.rfind(" at line ").map_or(message, |end| &message[..end]);
         let told = YAML_HELP.iter().find(|(words, _)| message.contains(words)).map(|(_, help)| *help);
-        let help = told.unwrap_or("correct the YAML here; `hinge init DIR` writes files to compare with");
+        let help =
+            told.unwrap_or("correct the YAML here; mostly a quote, a bracket or the indentation is missing");
         self.note("yaml-invalid", place, message.to_owned(), help);
     }
 }

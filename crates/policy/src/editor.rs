@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::form::{Form, Holds};
+use crate::mapping::keys;
 use crate::{chain, departments, manifest, people, routes};
 
 /// Where the schemas lie within a policy directory; the loader does not look there.
@@ -15,6 +16,8 @@ const FORMS: &[(&str, &Form)] = &[
     ("chain.schema.json", &chain::FORM),
     ("people.schema.json", &people::FORM),
     ("routes.schema.json", &routes::FORM),
+    ("sources.schema.json", &keys::SOURCE),
+    ("mapping.schema.json", &keys::MAPPING),
 ];
 
 /// The schemas, with their paths within the policy directory.
@@ -76,8 +79,10 @@ fn holds(of: Holds) -> Map<String, Value> {
     let schema = match of {
         Holds::Text => json!({"type": "string"}),
         Holds::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Holds::Plain => plain(),
+        Holds::Expressions => json!({"type": "object", "additionalProperties": plain()}),
         Holds::Flag => json!({"type": "boolean"}),
-        Holds::OneOf(words) => json!({"type": "string", "enum": words}),
+        Holds::OneOf(words) | Holds::Known(words) => json!({"type": "string", "enum": words}),
         Holds::Texts => json!({"type": ["string", "array"], "items": {"type": "string"}}),
         Holds::List(of) => json!({"type": "array", "items": holds(*of)}),
         Holds::Record(form) => Value::Object(record(form)),
@@ -95,6 +100,11 @@ fn holds(of: Holds) -> Map<String, Value> {
         Value::Object(schema) => schema,
         _ => Map::new(),
     }
+}
+
+/// Text, for which a number or `true` may stand.
+fn plain() -> Value {
+    json!({"type": ["string", "number", "boolean"]})
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ pub(crate) enum Holds {
     Flag,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words; what reads it says what is wrong with another.
+    Known(&'static [&'static str]),
+    /// Text, for which a number or `true` may stand as it is written: expressions, names that others chose.
+    Plain,
+    /// Expressions by names that are known elsewhere.
+    Expressions,
     /// A text, or a list of texts.
     Texts,
     /// A list.
@@ -76,7 +82,17 @@ impl Key {
 /// Reads a file of this form and notes everything about its form that is wrong. What it gives has what is
 /// right; the rest is as if it were not there.
 pub(crate) fn read(page: &mut Page<'_>, form: &Form) -> Option<Yaml> {
+    read_as(page, |_| (form, Vec::new()))
+}
+
+/// Reads a file whose form depends on what it says. With the form come the keys that the caller tells of: those that
+/// the form does not have, or whose absence it has its own words for.
+pub(crate) fn read_as<'f>(
+    page: &mut Page<'_>,
+    form: impl FnOnce(&Yaml) -> (&'f Form, Vec<&'static str>),
+) -> Option<Yaml> {
     let node = yaml::read(page)?;
+    let (form, told) = form(&node.value);
     // Where a file ends is no place to show.
     if matches!(node.value, Yaml::Null) {
         let key = form.keys.iter().find(|key| key.must).map_or("", |key| key.name);
@@ -88,11 +104,27 @@ pub(crate) fn read(page: &mut Page<'_>, form: &Form) -> Option<Yaml> {
         );
         return None;
     }
-    record(page, &node, form);
+    record_but(page, &node, form, &told);
     Some(node.value)
 }
 
+/// Whether a record says something under a key of its form, be it wrong, or the key misspelt, which are noted.
+pub(crate) fn says(record: &Yaml, form: &Form, key: &str) -> bool {
+    record.get(key).is_some() || is_misspelt(record.entries(), form, key)
+}
+
+fn is_misspelt(entries: &[(Node, Node)], form: &Form, key: &str) -> bool {
+    let unknown = entries.iter().filter_map(|(name, _)| name.value.text());
+    let mut unknown = unknown.filter(|name| !form.keys.iter().any(|key| key.name == *name));
+    unknown.any(|name| nearest(name, form.keys.iter().map(|key| key.name)) == Some(key))
+}
+
 fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
+    record_but(page, node, form, &[]);
+}
+
+/// Checks a record, except for what is told elsewhere about these keys.
+fn record_but(page: &mut Page<'_>, node: &Node, form: &Form, told: &[&str]) {
     let entries = match &node.value {
         Yaml::Map(entries) => entries.as_slice(),
         Yaml::Null if !form.keys.iter().any(|key| key.must) => return,
@@ -112,6 +144,9 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
             continue;
         };
         let Some(key) = form.keys.iter().find(|key| key.name == text) else {
+            if told.contains(&text) {
+                continue;
+            }
             let message = format!("{} has no `{text}`", form.what);
             let meant = nearest(text, form.keys.iter().map(|key| key.name));
             page.note("key-unknown", name, message, &keys_help(form)).suggestion = meant.map(str::to_owned);
@@ -124,7 +159,7 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
         }
         seen.push(text);
         let nothing = matches!(value.value, Yaml::Null);
-        if nothing && key.must {
+        if nothing && key.must && !told.contains(&text) {
             let message = format!("nothing stands under `{text}`");
             page.note("key-missing", name, message, &key.help());
         } else if !nothing {
@@ -133,9 +168,7 @@ fn record(page: &mut Page<'_>, node: &Node, form: &Form) {
     }
     for key in form.keys.iter().filter(|key| key.must && !seen.contains(&key.name)) {
         // A key that is only misspelt is told already.
-        let unknown = entries.iter().filter_map(|(name, _)| name.value.text());
-        let mut unknown = unknown.filter(|name| !form.keys.iter().any(|key| key.name == *name));
-        if unknown.any(|name| nearest(name, form.keys.iter().map(|key| key.name)) == Some(key.name)) {
+        if told.contains(&key.name) || is_misspelt(entries, form, key.name) {
             continue;
         }
         let place = entries.first().map_or(node.into(), |(name, _)| Place::from(name));
@@ -150,7 +183,8 @@ fn keys_help(form: &Form) -> String {
 
 fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
     match (holds, &node.value) {
-        (Holds::Text | Holds::Texts | Holds::TextOr(_), Yaml::Text(_))
+        (Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::Known(_), Yaml::Text(_))
+        | (Holds::Plain, Yaml::Text(_) | Yaml::Number(_) | Yaml::Bool(_))
         | (Holds::Flag, Yaml::Bool(_))
         | (Holds::Values, Yaml::Map(_)) => {}
         (Holds::Texts, Yaml::List(items)) => {
@@ -165,25 +199,23 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
         }
         (Holds::Record(form), _) | (Holds::TextOr(form), Yaml::Map(_)) => record(page, node, form),
         (Holds::Named(form), Yaml::Map(entries)) => {
-            let mut seen: Vec<&str> = Vec::new();
-            for (name, value) in entries {
-                match name.value.text() {
-                    None => {
-                        let message = format!("{} is no name", name.value.name());
-                        page.note(
-                            "value-invalid",
-                            name,
-                            message,
-                            "put it into quotes if it is meant as a name",
-                        );
-                    }
-                    Some(text) if seen.contains(&text) => {
-                        let message = format!("`{text}` is said twice");
-                        page.note("name-duplicate", name, message, "keep one of the two");
-                    }
-                    Some(text) => seen.push(text),
-                }
+            names(page, entries);
+            for (_, value) in entries {
                 record(page, value, form);
+            }
+        }
+        (Holds::Expressions, Yaml::Map(entries)) => {
+            names(page, entries);
+            for (name, value) in entries {
+                if matches!(value.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
+                    let name_text = name.value.text().unwrap_or_default();
+                    let message = format!("`{name_text}` must be an expression, not {}", value.value.name());
+                    let (place, help) = match value.value {
+                        Yaml::Null => (name.into(), "write a CEL expression, or leave the name out"),
+                        _ => (yaml::whole(page.text, value), IN_QUOTES),
+                    };
+                    page.note("value-invalid", place, message, help);
+                }
             }
         }
         (Holds::Whole(least, most), Yaml::Number(number)) => {
@@ -205,7 +237,7 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
             let message = format!("`{}` must be {}, not {}", key.name, holds.name(), other.name());
             let quotes = match (holds, other) {
                 (
-                    Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_),
+                    Holds::Text | Holds::Texts | Holds::TextOr(_) | Holds::OneOf(_) | Holds::Known(_),
                     Yaml::Number(_) | Yaml::Bool(_),
                 ) => "put it into quotes if text is meant; ",
                 _ => "",
@@ -216,18 +248,38 @@ fn check(page: &mut Page<'_>, node: &Node, holds: Holds, key: &Key) {
     }
 }
 
+const IN_QUOTES: &str = "put a CEL expression that begins with a bracket into quotes, or write it on a line of its own after `|-`";
+
+/// Names that the organisation chooses, or that are known elsewhere: each is text, and stands there once.
+fn names(page: &mut Page<'_>, entries: &[(Node, Node)]) {
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, _) in entries {
+        match name.value.text() {
+            None => {
+                let message = format!("{} is no name", name.value.name());
+                page.note("value-invalid", name, message, "put it into quotes if it is meant as a name");
+            }
+            Some(text) if seen.contains(&text) => {
+                let message = format!("`{text}` is said twice");
+                page.note("name-duplicate", name, message, "keep one of the two");
+            }
+            Some(text) => seen.push(text),
+        }
+    }
+}
+
 impl Holds {
     fn name(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text | Self::Plain => "text",
             Self::Whole(..) => "a whole number",
             Self::Flag => "true or false",
-            Self::OneOf(_) => "one of a few words",
+            Self::OneOf(_) | Self::Known(_) => "one of a few words",
             Self::Texts => "one text or a list of them",
             Self::List(_) => "a list",
             Self::Record(_) => "a record",
             Self::TextOr(_) => "text or a record",
-            Self::Named(_) | Self::Values => "a record of names and values",
+            Self::Named(_) | Self::Values | Self::Expressions => "a record of names and values",
         }
     }
 }

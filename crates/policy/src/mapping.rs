@@ -19,17 +19,16 @@
 //!
 //! What a mapping means is in `hinge-domain`; reading the rows is for whoever runs it.
 
+mod facts;
 pub(crate) mod file;
+pub(crate) mod keys;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use hinge_domain::{
-    EventMapping, Expression, FactSource, Field, Join, Kind, Mapping, Origin, ROW, Read, Shape, SharedFact,
-    Unfit, ZONE, nearest, unfit,
-};
+use hinge_domain::{EventMapping, Expression, Join, Mapping, Origin, ROW, Read, Shape, SharedFact, ZONE};
 use hinge_schema::{Catalogue, is_uri_reference};
 use jiff::tz::TimeZone;
 use serde_saphyr::Spanned;
@@ -37,7 +36,7 @@ use serde_saphyr::Spanned;
 use crate::diagnostic::{Page, Problems};
 use crate::names::known_event_type;
 use crate::place::Place;
-use file::{Entries, EventEntry, JoinEntry, MappingFile};
+use file::{EventEntry, JoinEntry, MappingFile, Of};
 
 /// Reads and checks the mapping in the file `path`.
 pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Problems> {
@@ -57,7 +56,8 @@ pub fn load_mapping(path: &Path, catalogue: &Catalogue) -> Result<Mapping, Probl
 pub fn parse_mapping(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Mapping, Problems> {
     let mut problems = Vec::new();
     let mut reader = Reader::new(Page { path, text, problems: &mut problems }, catalogue);
-    let mapping = reader.page.yaml().and_then(|file| reader.mapping_for_files(file));
+    let mapping =
+        MappingFile::read(&mut reader.page, Of::Files).and_then(|file| reader.mapping_for_files(file));
     match mapping {
         Some(mapping) if problems.is_empty() => Ok(mapping),
         Some(_) | None => Err(Problems(problems)),
@@ -88,6 +88,8 @@ const SAME_FOR_ALL: [&str; 3] = [ZONE, "topic", "op"];
 /// What events have unless they say otherwise.
 struct Shared {
     subject: Option<Arc<Expression>>,
+    /// Whether a subject is said, be it wrongly.
+    has_subject: bool,
     correlation_id: Option<Arc<Expression>>,
     facts: Vec<SharedFact>,
     /// The names of the facts, also of those whose expression is wrong.
@@ -107,13 +109,7 @@ impl<'a> Reader<'a> {
 
     /// A mapping for files, which has nothing to say of topics.
     pub(crate) fn mapping_for_files(&mut self, file: MappingFile) -> Option<Mapping> {
-        let of_topics = [
-            file.topics.as_ref().map(|it| ("topics", Place::from(it))),
-            file.format.as_ref().map(|it| ("format", it.into())),
-            file.avro.as_ref().map(|it| ("avro", it.into())),
-            file.ignored.as_ref().map(|it| ("ignored", it.into())),
-        ];
-        for (name, place) in of_topics.into_iter().flatten() {
+        for (name, place) in file.misplaced.iter().copied() {
             let message = format!("`{name}` is for topics, and files are brought in here");
             let help = "a mapping with `topics:` is a source: put it into `sources/` of the policy, and \
                         `hinge run` reads the topics; `hinge map test` tries it";
@@ -125,46 +121,35 @@ impl<'a> Reader<'a> {
     /// The mapping itself; `beside` are names that expressions can read beside the row and the zone.
     pub(crate) fn mapping(&mut self, file: MappingFile, beside: &[&str]) -> Option<Mapping> {
         self.names.extend(beside.iter().map(|name| (*name).to_owned()));
-        let zone = self.zone(&file.zone);
+        let zone = file.zone.as_ref().and_then(|zone| self.zone(zone));
         self.zone = zone.clone().unwrap_or(TimeZone::UTC);
-        let delimiter = file.delimiter.map_or(Some(b','), |delimiter| self.delimiter(&delimiter));
-        let source = self.source(file.source.as_ref());
-        let joins = file.join.0.into_iter().filter_map(|(name, entry)| self.join(name, entry)).collect();
+        let delimiter = file.delimiter.as_ref().map_or(Some(b','), |delimiter| self.delimiter(delimiter));
+        let source = self.source(&file);
+        let has_subject = !file.lacks("subject");
+        let joins = file.join.into_iter().filter_map(|(name, entry)| self.join(name, entry)).collect();
         let when = file.when.map(|when| self.expression(&when));
         self.hides_source = matches!(source, Some(Origin::Fixed(_)))
             && self.names.iter().any(|name| name == ATTRIBUTES)
             && !when.as_ref().and_then(Option::as_ref).is_some_and(reads_source);
 
-        let shared_facts = file.facts.0;
-        let facts = shared_facts.iter().filter_map(|(name, value)| {
-            Some(SharedFact { name: name.value.as_str().into(), value: self.expression(value)? })
+        let facts = file.facts.iter().filter_map(|(name, value)| {
+            Some(SharedFact { name: name.value.as_str().into(), value: self.expression(value.as_ref()?)? })
         });
         let shared = Shared {
             facts: facts.collect(),
-            given: shared_facts.iter().map(|(name, _)| name.value.clone()).collect(),
+            given: file.facts.iter().map(|(name, _)| name.value.clone()).collect(),
+            has_subject,
             subject: file.subject.and_then(|subject| self.expression(&subject)).map(Arc::new),
             correlation_id: file.correlationid.and_then(|id| self.expression(&id)).map(Arc::new),
         };
-        if file.events.value.is_empty() {
+        if let Some(events) = file.events.as_ref().filter(|events| events.value.is_empty()) {
             let help = "write at least one, such as `- type: order.placed` with `id`, `time` and `facts`";
-            self.page.note("mapping-invalid", &file.events, "there is no event".into(), help);
+            self.page.note("mapping-invalid", events, "there is no event".into(), help);
         }
-        let events: Vec<EventMapping> =
-            file.events.value.into_iter().filter_map(|entry| self.event(entry, &shared)).collect();
-        for (name, value) in &shared_facts {
-            let expression =
-                shared.facts.iter().find(|fact| *fact.name == name.value).map(|fact| &fact.value);
-            let fields = events.iter().find_map(|event| {
-                event.shape.position(&name.value).map(|position| event.shape.fields[position].clone())
-            });
-            if let (Some(expression), Some(field)) = (expression, fields) {
-                self.fits(expression, &field, value);
-            }
-            if !events.is_empty() && events.iter().all(|event| event.shape.position(&name.value).is_none()) {
-                let message = format!("none of the events has a fact `{}`", name.value);
-                self.page.note("fact-unknown", name, message, &facts_of(&events[0].shape));
-            }
-        }
+        let entries = file.events.map(|events| events.value).unwrap_or_default();
+        let (shapes, events): (Vec<_>, Vec<_>) =
+            entries.into_iter().map(|entry| self.event(entry, &shared)).unzip();
+        self.shared_facts(&file.facts, &shared.facts, &shapes);
         Some(Mapping {
             source: source?,
             zone: zone?,
@@ -173,7 +158,7 @@ impl<'a> Reader<'a> {
             joins,
             when: when.map_or(Some(None), |when| when.map(Some))?,
             shared: shared.facts,
-            events,
+            events: events.into_iter().flatten().collect(),
         })
     }
 
@@ -206,15 +191,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Who says so: of `CloudEvents` their own source, unless the mapping names one for all of them.
-    fn source(&mut self, source: Option<&Spanned<String>>) -> Option<Origin> {
+    fn source(&mut self, file: &MappingFile) -> Option<Origin> {
         const HELP: &str =
             "name the system that says so by a URI, such as `urn:example:shop`; it must never change";
         let has_own = self.names.iter().any(|name| name == ATTRIBUTES);
+        let source = file.source.as_ref();
         let Some(source) = source.filter(|source| !has_own || source.value != OWN_SOURCE) else {
             if has_own {
                 return Expression::parse(OWN_SOURCE).ok().map(Origin::Read);
             }
-            self.page.note("key-missing", Place::FILE, "it does not say whose events these are".into(), HELP);
+            if file.lacks("source") {
+                let message = "it does not say whose events these are".to_owned();
+                self.page.note("key-missing", Place::FILE, message, HELP);
+            }
             return None;
         };
         if source.value.is_empty() || !is_uri_reference(&source.value) {
@@ -236,177 +225,86 @@ impl<'a> Reader<'a> {
             self.page.note("name-duplicate", &name, message, "give these rows a name of their own");
             return None;
         }
-        let key = entry.key.value;
-        let is = match &entry.is {
-            Some(is) => self.expression(is),
-            None => Expression::parse(&same_column(&key)).ok(),
+        let key = entry.key.map(|key| key.value);
+        let is = match (&entry.is, &key) {
+            (Some(is), _) => self.expression(is),
+            (None, Some(key)) => Expression::parse(&same_column(key)).ok(),
+            (None, None) => None,
         };
         self.names.push(name.value.clone());
         let file = entry.file.map_or_else(|| name.value.clone(), |file| file.value);
-        Some(Join { name: name.value.into(), file: file.into(), key: key.into(), is: is?, many: entry.many })
+        Some(Join { name: name.value.into(), file: file.into(), key: key?.into(), is: is?, many: entry.many })
     }
 
-    fn event(&mut self, entry: EventEntry, shared: &Shared) -> Option<EventMapping> {
-        let known = known_event_type(&mut self.page, self.catalogue, &entry.event_type);
+    /// An event, and its shape even if something about it is wrong.
+    fn event(&mut self, entry: EventEntry, shared: &Shared) -> (Option<Arc<Shape>>, Option<EventMapping>) {
+        let event_type = entry.event_type.as_ref();
+        let known = event_type.filter(|name| known_event_type(&mut self.page, self.catalogue, name));
+        let shape = known.and_then(|name| self.catalogue.shape(&name.value)).map(Arc::clone);
         let subject = match &entry.subject {
             Some(subject) => self.expression(subject).map(Arc::new),
             None => shared.subject.clone(),
         };
-        if entry.subject.is_none() && shared.subject.is_none() {
-            let message = format!("`{}` has no subject", entry.event_type.value);
+        if let Some(event_type) = event_type
+            && !entry.has_subject
+            && !shared.has_subject
+        {
+            let message = format!("`{}` has no subject", event_type.value);
             let help =
                 "say what it is about, such as `subject: row.order_id`, here or at the top of the file";
-            self.page.note("mapping-invalid", &entry.event_type, message, help);
+            self.page.note("mapping-invalid", event_type, message, help);
         }
         let correlation_id = match &entry.correlationid {
             Some(correlation_id) => self.expression(correlation_id).map(Arc::new),
             None => shared.correlation_id.clone(),
         };
-        let id = self.expression(&entry.id);
-        if id
-            .as_ref()
-            .is_some_and(|id| !id.reads().iter().any(|read| !SAME_FOR_ALL.contains(&read.variable.as_str())))
-        {
+        let id = entry.id.as_ref().and_then(|id| self.expression(id));
+        let time = entry.time.as_ref().and_then(|time| self.expression(time));
+        let when = entry.when.as_ref().map(|when| self.expression(when));
+        if let (Some(written), Some(id)) = (&entry.id, &id) {
+            self.identity(written, id, when.as_ref().and_then(Option::as_ref));
+        }
+        let facts = if let Some((event_type, shape)) = known.zip(shape.as_deref()) {
+            self.facts(event_type, shape, entry.facts, shared)
+        } else {
+            // Which facts there are is unknown; the expressions can still be looked at.
+            for value in entry.facts.iter().filter_map(|(_, value)| value.as_ref()) {
+                self.expression(value);
+            }
+            Vec::new()
+        };
+        let event = || {
+            Some(EventMapping {
+                shape: shape.clone()?,
+                when: when.map_or(Some(None), |when| when.map(Some))?,
+                id: id?,
+                subject: subject?,
+                correlation_id,
+                time: time?,
+                facts,
+            })
+        };
+        let event = event();
+        (shape, event)
+    }
+
+    /// Notes an id by which events of different rows, or producers, would be taken for one.
+    fn identity(&mut self, written: &Spanned<String>, id: &Expression, when: Option<&Expression>) {
+        if !id.reads().iter().any(|read| !SAME_FOR_ALL.contains(&read.variable.as_str())) {
             let message = "every row would have the same id, and only the first event would count".to_owned();
             let help = "build the id from what makes the row unique, such as `row.order_id + '/placed'`";
-            self.page.note("mapping-invalid", &entry.id, message, help);
+            self.page.note("mapping-invalid", written, message, help);
         }
-        let time = self.expression(&entry.time);
-        let when = entry.when.map(|when| self.expression(&when));
-        let asked = [id.as_ref(), when.as_ref().and_then(Option::as_ref)];
         if self.hides_source
-            && id.as_ref().is_some_and(|id| id.reads().iter().any(|read| is(read, "id")))
-            && !asked.into_iter().flatten().any(reads_source)
+            && id.reads().iter().any(|read| is(read, "id"))
+            && !reads_source(id)
+            && !when.is_some_and(reads_source)
         {
             let message =
                 "two producers may give the same id, and `source:` is the same for all of them".to_owned();
             let help = "the identity of a CloudEvent is its source and its id: leave `source:` out, and the events keep \
                         their own, or put `ce.source` into the id or the condition";
-            self.page.warn("mapping-invalid", &entry.id, message, help);
-        }
-        let shape = known.then(|| self.catalogue.shape(&entry.event_type.value)).flatten();
-        let facts = self.facts(&entry.event_type, shape?, entry.facts, shared);
-        Some(EventMapping {
-            shape: Arc::clone(shape?),
-            when: when.map_or(Some(None), |when| when.map(Some))?,
-            id: id?,
-            subject: subject?,
-            correlation_id,
-            time: time?,
-            facts,
-        })
-    }
-
-    /// Where each fact of the shape comes from.
-    fn facts(
-        &mut self,
-        event_type: &Spanned<String>,
-        shape: &Shape,
-        own: Entries<Spanned<String>>,
-        shared: &Shared,
-    ) -> Vec<FactSource> {
-        let position_of = |name: &str| shared.facts.iter().position(|fact| *fact.name == *name);
-        let shared_or_default =
-            |name: &str| position_of(name).map_or(FactSource::Default, FactSource::Shared);
-        let mut sources: Vec<FactSource> =
-            shape.fields.iter().map(|field| shared_or_default(&field.name)).collect();
-        // An expression that is wrong is noted already; its fact must not be called missing on top.
-        let mut given = shared.given.clone();
-        for (name, value) in own.0 {
-            let expression = self.expression(&value);
-            if let Some(position) = shape.position(&name.value) {
-                given.insert(name.value);
-                if let Some(expression) = &expression {
-                    self.fits(expression, &shape.fields[position], &value);
-                }
-                sources[position] = expression.map_or(FactSource::Default, FactSource::Own);
-            } else {
-                let message = format!("`{}` has no fact `{}`", shape.event_type, name.value);
-                self.page.note("fact-unknown", &name, message, &facts_of(shape));
-            }
-        }
-        for field in &shape.fields {
-            if field.default.is_none() && !given.contains(field.name.as_ref()) {
-                let message =
-                    format!("`{}` needs the fact `{}`, and nothing gives it", shape.event_type, field.name);
-                let help = format!("add `{}:` with an expression under `facts`. {}", field.name, field.doc);
-                self.page.note("mapping-invalid", event_type, message, &help);
-            }
-        }
-        sources
-    }
-
-    /// Notes what an expression always gives that its fact cannot be.
-    fn fits(&mut self, expression: &Expression, field: &Field, written: &Spanned<String>) {
-        let zone = self.zone.clone();
-        match (unfit(expression, &field.kind, &zone), &field.kind) {
-            (None, _) => {}
-            (Some(Unfit::Word(word)), Kind::Symbol { symbols, .. }) => {
-                let words: Vec<&str> = symbols.iter().map(AsRef::as_ref).collect();
-                let message = format!("`{}` has no `{word}`", field.name);
-                let meant = nearest(&word, words.iter().copied()).map(str::to_owned);
-                let help = format!("its words are {}", words.join(", "));
-                self.page.note("symbol-unknown", written, message, &help).suggestion = meant;
-            }
-            (Some(Unfit::Word(why) | Unfit::Kind(why)), _) => {
-                let message = format!("this can never be the fact `{}`: {why}", field.name);
-                let help = format!("`{}`: {}", field.name, field.doc);
-                self.page.note("operands-invalid", written, message, &help);
-            }
-            (Some(Unfit::Failed(why)), _) => {
-                let message = format!("this can never be computed: {why}");
-                let help = format!("`{}`: {}", field.name, field.doc);
-                self.page.note("expression-invalid", written, message, &help);
-            }
-        }
-    }
-
-    /// Parses an expression and checks what it calls and reads.
-    fn expression(&mut self, source: &Spanned<String>) -> Option<Expression> {
-        const HELP: &str =
-            "write a CEL expression, such as `row.order_id + '/placed'`; text stands in quotes";
-        let expression = match Expression::parse(&source.value) {
-            Ok(expression) => expression,
-            Err(error) => {
-                let place = self.beginning_of(source).within(error.line, error.column);
-                self.page.note("expression-invalid", place, error.message, HELP);
-                return None;
-            }
-        };
-        for function in expression.unknown_functions() {
-            let message = format!("there is no function `{function}`");
-            let help = "beside CEL's own there are local_date, instant, date_of, stamp, decimal, sum, min, max and round, and for \
-                        change records timestamp_millis, timestamp_micros, timestamp_nanos, local_millis, local_micros, \
-                        local_nanos, date_from_days and decimal_base64";
-            self.page.note("expression-invalid", source, message, help);
-        }
-        let unknown = expression.reads().iter().find(|read| !self.names.contains(&read.variable));
-        if let Some(read) = unknown {
-            let message = format!("there is nothing called `{}`", read.variable);
-            let help = format!(
-                "a column is read as `row.{0}`, and the text itself is written \"'{0}'\"; there are {1}",
-                read.variable,
-                self.names.join(", ")
-            );
-            self.page.note("name-unknown", source, message, &help);
-        }
-        Some(expression)
-    }
-
-    /// Where a text begins: behind its quote, or on the line after `|` or `>`.
-    fn beginning_of(&self, text: &Spanned<String>) -> Place {
-        let (line, column) = (text.referenced.line(), text.referenced.column());
-        let (Ok(line), Ok(column)) = (usize::try_from(line), usize::try_from(column)) else {
-            return Place::FILE;
-        };
-        let mut lines = self.page.text.lines().skip(line.saturating_sub(1));
-        match lines.next().and_then(|text| text.chars().nth(column.saturating_sub(1))) {
-            Some('"' | '\'') => Place::at(line, column + 1),
-            Some('|' | '>') => {
-                let indent = lines.next().map_or(0, |text| text.len() - text.trim_start().len());
-                Place::at(line + 1, indent + 1)
-            }
-            _ => Place::at(line, column),
+            self.page.warn("mapping-invalid", written, message, help);
         }
     }
 }
@@ -432,11 +330,6 @@ fn quoted(text: &str) -> String {
 fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn facts_of(shape: &Shape) -> String {
-    let names: Vec<&str> = shape.fields.iter().map(|field| field.name.as_ref()).collect();
-    format!("the facts of `{}` are {}", shape.event_type, names.join(", "))
 }
 
 #[cfg(test)]

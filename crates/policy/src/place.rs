@@ -31,15 +31,6 @@ impl Place {
         Self { line: before.matches('\n').count() + 1, column, length }
     }
 
-    /// This place moved by a place (from 1, 1) within a text that starts here.
-    pub(crate) fn within(self, line: usize, column: usize) -> Self {
-        if line <= 1 {
-            Self::at(self.line, self.column + column.saturating_sub(1))
-        } else {
-            Self::at(self.line + line - 1, column)
-        }
-    }
-
     /// Where it begins.
     pub(crate) fn start(self) -> (usize, usize) {
         (self.line, self.column)

@@ -31,14 +31,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use hinge_domain::Mapping;
+use hinge_domain::{Mapping, nearest};
 use hinge_schema::{AvroTable, Catalogue, Format, Framing, SchemaEntry, Source, SourceParts, Sources};
 use serde_saphyr::Spanned;
 
 use crate::diagnostic::{Diagnostic, Page, Problems, Severity};
 use crate::directory::Directory;
 use crate::mapping::Reader;
-use crate::mapping::file::{AvroEntry, MappingFile, SchemaSource};
+use crate::mapping::file::{AvroEntry, MappingFile, Of, SchemaSource};
 use crate::place::Place;
 
 /// The longest name that a topic can have.
@@ -63,9 +63,11 @@ pub fn load_mapped(path: &Path, catalogue: &Catalogue) -> Result<Mapped, Problem
                 let file = path.with_file_name(name);
                 fs::read_to_string(&file).map_err(|error| error.to_string())
             };
-            reader.page.yaml().and_then(|file: MappingFile| match &file.topics {
-                None => reader.mapping_for_files(file).map(|mapping| Mapped::Files(Box::new(mapping))),
-                Some(_) => source(&mut reader, file, &beside).map(|source| Mapped::Topics(Box::new(source))),
+            MappingFile::read(&mut reader.page, Of::Either).and_then(|file| match file.of {
+                Of::Topics => source(&mut reader, file, &beside).map(|it| Mapped::Topics(Box::new(it))),
+                Of::Files | Of::Either => {
+                    reader.mapping_for_files(file).map(|mapping| Mapped::Files(Box::new(mapping)))
+                }
             })
         }
         Err(error) => {
@@ -96,10 +98,15 @@ pub(crate) fn sources(
                 .ok_or_else(|| "there is no such file in `sources/`".to_owned())
         };
         let mut reader = Reader::new(file.page(problems), catalogue);
-        let Some(written) = reader.page.yaml::<MappingFile>() else { continue };
+        let Some(written) = MappingFile::read(&mut reader.page, Of::Topics) else { continue };
         let topics: Vec<Spanned<String>> = written.topics.iter().flat_map(|it| it.value.clone()).collect();
         for topic in &topics {
             if let Some(other) = read_by.insert(topic.value.as_str().into(), file.name.clone()) {
+                if other == file.name {
+                    let message = format!("`{}` stands twice under `topics`", topic.value);
+                    reader.page.note("name-duplicate", topic, message, "keep one of the two");
+                    continue;
+                }
                 let message = format!("`{}` is already read by `{other}`", topic.value);
                 let help =
                     "a topic belongs to one source; put the events of both into one file, each with `when:`";
@@ -119,12 +126,12 @@ fn source(
 ) -> Option<Source> {
     let name =
         reader.page.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let topics = topics(&mut reader.page, file.topics.as_ref());
-    let format = format(&mut reader.page, file.format.as_ref());
+    let topics = topics(&mut reader.page, &file);
+    let format = format(&mut reader.page, &file);
     only_for_files(&mut reader.page, &file);
     let avro = file.avro.as_ref().map(|avro| table(&mut reader.page, avro, beside));
     match (format, &file.avro) {
-        (Some(Format::Avro), None) => {
+        (Some(Format::Avro), None) if file.lacks("avro") => {
             let help = "name the schemas: `avro: {framing: confluent, schemas: [{file: order.avsc, id: 7}]}`";
             let message = "records in Avro cannot be read without their schemas".to_owned();
             let place = file.format.as_ref().map_or(Place::FILE, Place::from);
@@ -136,8 +143,13 @@ fn source(
         }
         _ => {}
     }
-    let ignored = file.ignored.as_ref().map(|it| it.value.clone()).unwrap_or_default();
-    let mapping = reader.mapping(file, format.map_or(&[], Format::variables));
+    let ignored = file.ignored.clone();
+    // Where the format is wrong, expressions may read what any format has.
+    let variables = format.map_or_else(
+        || Format::ALL.iter().flat_map(|format| format.variables()).copied().collect(),
+        |format| format.variables().to_vec(),
+    );
+    let mapping = reader.mapping(file, &variables);
     Some(Source::new(SourceParts {
         name: name.into(),
         topics: topics?,
@@ -148,11 +160,14 @@ fn source(
     }))
 }
 
-fn topics(page: &mut Page<'_>, topics: Option<&Spanned<Vec<Spanned<String>>>>) -> Option<Vec<Arc<str>>> {
+fn topics(page: &mut Page<'_>, file: &MappingFile) -> Option<Vec<Arc<str>>> {
     const HELP: &str = "name the topics of the other system, such as `topics: [shop.public.orders]`";
-    let Some(topics) = topics.filter(|topics| !topics.value.is_empty()) else {
-        let place = topics.map_or(Place::FILE, Place::from);
-        page.note("source-invalid", place, "a source reads at least one topic".to_owned(), HELP);
+    let said = file.topics.as_ref();
+    let Some(topics) = said.filter(|topics| !topics.value.is_empty()) else {
+        if said.is_some() || file.lacks("topics") {
+            let place = said.map_or(Place::FILE, Place::from);
+            page.note("source-invalid", place, "a source reads at least one topic".to_owned(), HELP);
+        }
         return None;
     };
     let mut sound = true;
@@ -173,28 +188,26 @@ fn topics(page: &mut Page<'_>, topics: Option<&Spanned<Vec<Spanned<String>>>>) -
     sound.then(|| topics.value.iter().map(|topic| topic.value.as_str().into()).collect())
 }
 
-fn format(page: &mut Page<'_>, format: Option<&Spanned<String>>) -> Option<Format> {
+fn format(page: &mut Page<'_>, file: &MappingFile) -> Option<Format> {
     let names = Format::ALL.map(Format::name).join(", ");
-    let Some(said) = format else {
-        let message = "it does not say what its records are".to_owned();
-        page.note("source-invalid", Place::FILE, message, &format!("write `format:` and one of {names}"));
+    let Some(said) = &file.format else {
+        if file.lacks("format") {
+            let message = "it does not say what its records are".to_owned();
+            page.note("source-invalid", Place::FILE, message, &format!("write `format:` and one of {names}"));
+        }
         return None;
     };
     let found = Format::ALL.into_iter().find(|format| format.name() == said.value);
     if found.is_none() {
         let message = format!("`{}` is not a format", said.value);
-        page.note("name-unknown", said, message, &format!("the formats are {names}"));
+        let meant = nearest(&said.value, Format::ALL.map(Format::name)).map(str::to_owned);
+        page.note("name-unknown", said, message, &format!("the formats are {names}")).suggestion = meant;
     }
     found
 }
 
 fn only_for_files(page: &mut Page<'_>, file: &MappingFile) {
-    let of_files = [
-        file.rows.as_ref().map(|it| ("rows", Place::from(it))),
-        file.delimiter.as_ref().map(|it| ("delimiter", it.into())),
-        file.join.0.first().map(|(name, _)| ("join", name.into())),
-    ];
-    for (name, place) in of_files.into_iter().flatten() {
+    for (name, place) in file.misplaced.iter().copied() {
         let message = format!("`{name}` is for files, and topics are read here");
         let help = "a topic has no other files beside it: let the records bring along what belongs to them";
         page.note("source-invalid", place, message, help);
@@ -208,11 +221,17 @@ fn table(
 ) -> Option<AvroTable> {
     let AvroEntry { framing, schemas } = &avro.value;
     let names = Framing::ALL.map(Framing::name).join(", ");
-    let found = Framing::ALL.into_iter().find(|known| known.name() == framing.value);
-    if found.is_none() {
-        let message = format!("`{}` is not a framing", framing.value);
-        page.note("name-unknown", framing, message, &format!("the framings are {names}"));
-    }
+    let found = framing.as_ref().and_then(|framing| {
+        let found = Framing::ALL.into_iter().find(|known| known.name() == framing.value);
+        if found.is_none() {
+            let message = format!("`{}` is not a framing", framing.value);
+            let meant = nearest(&framing.value, Framing::ALL.map(Framing::name)).map(str::to_owned);
+            page.note("name-unknown", framing, message, &format!("the framings are {names}")).suggestion =
+                meant;
+        }
+        found
+    });
+    let schemas = schemas.as_ref()?;
     if schemas.is_empty() {
         let help = "add `{file: order.avsc}` with the `id:` or `guid:` of the registry";
         page.note("source-invalid", avro, "there is no schema".to_owned(), help);
@@ -256,8 +275,11 @@ fn entry(
                 return None;
             }
         },
+        // Which of the two is wrong is noted already.
+        (None, None) if schema.value.once => return None,
         (Some(_), Some(_)) | (None, None) => {
-            let message = "a schema is given once".to_owned();
+            let none = schema.value.file.is_none() && schema.value.schema.is_none();
+            let message = if none { "there is no schema here" } else { "a schema is given once" }.to_owned();
             page.note("source-invalid", schema, message, "write either `file: x.avsc` or `schema: |`");
             return None;
         }

@@ -50,3 +50,10 @@ fn a_rule_test_that_fails_says_what_was_expected_and_what_came() {
     let failed = problems.iter().filter(|it| it.code == "test-failed" && it.help.contains("; got: "));
     assert_eq!(failed.count(), 17);
 }
+
+#[test]
+fn many_mistakes_of_a_source_are_told_at_once_each_at_its_place() {
+    let problems = check("foreign").0;
+    let of = |file: &str| problems.iter().filter(|it| it.file.ends_with(file)).count();
+    assert_eq!((of("shop.yaml"), of("stock.yaml"), of("tickets.yaml")), (21, 10, 5));
+}

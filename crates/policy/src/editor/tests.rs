@@ -84,6 +84,7 @@ fn is_of(kind: &Value, value: &Value) -> bool {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64(),
+        "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),
         "object" => value.is_object(),
@@ -92,7 +93,8 @@ fn is_of(kind: &Value, value: &Value) -> bool {
 }
 
 fn schema_of(file: &str) -> (Value, &'static Form) {
-    let name = if file.starts_with("routes/") { "routes" } else { file.trim_end_matches(".yaml") };
+    let folder = ["routes", "sources"].into_iter().find(|folder| file.starts_with(&format!("{folder}/")));
+    let name = folder.unwrap_or_else(|| file.trim_end_matches(".yaml"));
     let (_, form) = FORMS.iter().find(|(known, _)| *known == format!("{name}.schema.json")).unwrap();
     (serde_json::from_str(&schema(form)).unwrap(), form)
 }
@@ -109,6 +111,14 @@ fn policies() -> Vec<(PathBuf, Vec<String>)> {
     policies.into_iter().map(|policy| (policy.clone(), files(&policy))).collect()
 }
 
+/// The examples' mappings and sources, with their paths from a policy or from beside it.
+const FOREIGN: [(&str, &str); 4] = [
+    ("examples/olist", "mapping.yaml"),
+    ("examples/helpdesk", "mapping.yaml"),
+    ("examples/olist/from-debezium", "sources/orders.yaml"),
+    ("examples/debezium/policy", "sources/orders.yaml"),
+];
+
 fn read(text: &str) -> Option<Yaml> {
     let mut problems = Vec::new();
     yaml::read(&mut Page { path: Path::new("file"), text, problems: &mut problems }).map(|node| node.value)
@@ -116,7 +126,9 @@ fn read(text: &str) -> Option<Yaml> {
 
 #[test]
 fn every_file_of_the_starter_and_the_examples_fits_its_schema() {
-    for (policy, files) in policies() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let foreign = FOREIGN.map(|(folder, file)| (deploy.join(folder), vec![file.to_owned()]));
+    for (policy, files) in policies().into_iter().chain(foreign) {
         for file in files {
             let text = fs::read_to_string(policy.join(&file)).unwrap();
             let (schema, _) = schema_of(&file);
@@ -187,6 +199,21 @@ fn the_schemas_and_the_loader_agree_on_what_a_file_may_say() {
     check("departments.yaml", "departments: {a: {format: xml}}", false);
     check("chain.yaml", "chain: [{step: a, events: b}]", true);
     check("chain.yaml", "chain: {step: a}", false);
+    let event = "{type: a, id: row.b, time: c, facts: {d: 1.5, e: true, f: row.f}}";
+    let mapping = |more: &str| format!("{{source: urn:a, zone: UTC, events: [{event}]{more}}}");
+    check("mapping.yaml", &mapping(", rows: 2024, join: {a: {key: b, many: true}}, when: "), true);
+    check("mapping.yaml", &mapping(", join: {a: {many: true}}"), false);
+    check("mapping.yaml", &mapping(", join: {a: {key: b, many: yes}}"), false);
+    check("mapping.yaml", &mapping(", facts: {a: [b]}"), false);
+    check("mapping.yaml", &mapping(", topics: [a]"), false);
+    check("mapping.yaml", "{source: urn:a, zone: UTC, events: [{type: a, id: b}]}", false);
+    let source =
+        |more: &str| format!("{{topics: [a], format: avro, zone: UTC, events: [{event}], avro: {more}}}");
+    check("sources/a.yaml", &source("{framing: bare, schemas: [{file: a.avsc, id: 7}]}"), true);
+    check("sources/a.yaml", &source("{framing: bare, schemas: [{file: a.avsc, id: -7}]}"), false);
+    check("sources/a.yaml", &source("{framing: bare}"), false);
+    check("sources/a.yaml", &source("{framing: bare, schemas: [], rows: a}"), false);
+    check("sources/a.yaml", &format!("{{topics: [a], zone: UTC, events: [{event}]}}"), false);
     check("policy.yaml", "{name: a, catalogue: 1, ignored: }", true);
     check("policy.yaml", "{name: a, catalogue: 1.5}", false);
     check("policy.yaml", "{name: 7, catalogue: 1}", false);

@@ -1,5 +1,7 @@
 //! What a mapping may say, and what its author is told about what it may not.
 
+use hinge_domain::FactSource;
+
 use super::*;
 
 /// As short as a mapping gets.
@@ -73,7 +75,13 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
     for (part, by, place, message, help) in [
         ("urn:example:shop", "'my shop'", "1:9", "`my shop` cannot be the source", "urn:example:shop"),
         ("Europe/Zurich", "Zurich", "2:7", "`Zurich` is not a time zone", "Europe/Zurich"),
-        ("subject: row.number", "about: row.number", "4:1", "unknown field `about`", "YAML"),
+        ("subject: row.number", "subjekt: row.number", "4:1", "a mapping has no `subjekt`", "subject"),
+        ("    id: row.number + '/placed'\n", "", "6:5", "an event needs `id`", "unique"),
+        ("source: urn:example:shop\n", "", "0:0", "it does not say whose events", "urn:example"),
+        ("zone: Europe/Zurich\n", "", "1:1", "a mapping needs `zone`", "UTC"),
+        ("row.placed_at", "[row.placed_at]", "8:11", "`time` must be text, not a list", "happened"),
+        ("row.total,", "{row.total: 1},", "9:20", "`value` must be an expression, not a record", "quotes"),
+        ("value: row.total", "valeu: row.total", "9:13", "`order.placed` has no fact `valeu`", "value"),
         ("subject: row.number", "", "6:11", "`order.placed` has no subject", "subject: row.order_id"),
         ("order.placed", "order.plaiced", "6:11", "`order.plaiced` is not an event type", "order.placed"),
         ("row.number + '/placed'", "\"'1'\"", "7:9", "every row would have the same id", "row.order_id"),
@@ -107,7 +115,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
             "there is nothing called `b`",
             "row",
         ),
-        ("subject", "zone: UTC\nsubject", "4:1", "", "YAML"),
+        ("subject", "zone: UTC\nsubject", "4:1", "`zone` is said twice", "one of the two"),
     ] {
         let text = SHORT.replacen(part, by, 1);
         let problems = parse(&text).map(|_| ()).unwrap_err();
@@ -117,6 +125,34 @@ fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
         assert!(first.message.starts_with(message), "{by}: {problems}");
         assert!(first.help.contains(help), "{by}: {problems}");
     }
+}
+
+#[test]
+fn numbers_and_flags_are_expressions_and_names_as_they_are_written() {
+    let text = SHORT.replacen("row.total", "1.50", 1).replacen("rows: orders", "rows: 0x10", 1);
+    let text = text.replacen("currency", "freight: &a 2.0, item_count: 7, currency", 1);
+    let mapping = parse(&text).unwrap();
+    assert_eq!(mapping.rows.as_deref(), Some("0x10"));
+    let of = |name: &str| {
+        let event = &mapping.events[0];
+        match &event.facts[event.shape.position(name).unwrap()] {
+            FactSource::Own(expression) => expression.source().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([of("value"), of("freight"), of("item_count")], ["1.50", "2.0", "7"]);
+}
+
+#[test]
+fn one_wrong_expression_or_type_is_not_told_as_something_missing_too() {
+    let both = "facts: {state: row.state}\nsubject: row.a +\ncorrelationid: row.b +\nwhen: row.c +";
+    let text = SHORT.replacen("subject: row.number", both, 1).replacen("order.placed", "order.plaiced", 1);
+    let text = text.replacen("row.total", "row.total +", 1).replacen("row.placed_at", "row.placed_at +", 1);
+    let problems = parse(&text).map(|_| ()).unwrap_err();
+    let mut lines: Vec<_> = problems.0.iter().map(|it| (it.line, it.code)).collect();
+    lines.sort_unstable();
+    let wrong = "expression-invalid";
+    assert_eq!(lines, [(5, wrong), (6, wrong), (7, wrong), (9, "name-unknown"), (11, wrong), (12, wrong)]);
 }
 
 #[test]
