@@ -128,7 +128,8 @@ pub(crate) fn letters(
             }
             let mut name = String::new();
             let by = by.with(&mut name, reason.as_deref());
-            let is_input = settings.input_topics().iter().any(|topic| **topic == *place.partition.topic);
+            let topic = &letter.place.partition.topic;
+            let is_input = settings.input_topics().iter().any(|input| **input == **topic);
             let repairing =
                 Repairing { opened: &opened, catalogue: confluent::catalogue(&settings)?, is_input };
             repairing.replay(&letter, with.as_deref(), by, out)
@@ -146,9 +147,9 @@ pub(crate) fn letters(
                 let (name, records) = (key.name(), count(key.records, "record"));
                 writeln!(
                     out,
-                    "{records} of {name} still {} behind it: `hinge held release {name}` lets them go on, `hinge held \
-                     discard {name}` puts them into the dead letters.",
-                    if key.records == 1 { "waits" } else { "wait" }
+                    "Its key is still held, and {records} with it: `hinge held release {name}` lets them go on, `hinge held \
+                     discard {name} --reason WHY` puts them into the dead letters; after either what comes later is \
+                     decided as it comes."
                 )?;
             }
             Ok(())
@@ -260,17 +261,20 @@ fn when(letter: &Letter) -> String {
 /// What was done about a letter, if anything.
 fn state(letter: &Letter, closed: &HashMap<RecordPlace, Closed>) -> Option<String> {
     match closed.get(&letter.place) {
-        Some(closed) => {
-            let how = match closed.closing {
-                Closing::Replayed => "replayed",
-                Closing::Discarded => "discarded",
-            };
-            let why = closed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            Some(format!("{how} at {} by {}{why}", closed.at, closed.by))
-        }
+        Some(closed) => Some(in_words_of(closed)),
         // A held record that an operator discarded is done with from the beginning.
         None => (letter.code == Code::Discarded.as_str()).then(|| "discarded while it was held".to_owned()),
     }
+}
+
+/// What was done about a letter, by whom and when.
+pub(crate) fn in_words_of(closed: &Closed) -> String {
+    let how = match closed.closing {
+        Closing::Replayed => "replayed",
+        Closing::Discarded => "discarded",
+    };
+    let why = closed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{how} at {} by {}{why}", closed.at, closed.by)
 }
 
 fn find(opened: &Opened, place: &RecordPlace) -> Result<Letter> {

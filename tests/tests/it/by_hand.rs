@@ -205,7 +205,7 @@ fn dead_letters_are_listed_without_what_they_hold_shown_with_it_and_marked_when_
     let discarded = ["dead-letters", "discard", place, "--reason", "a test order", "--by", "Erika"];
     let said = shop.run(&discarded).well().output;
     assert!(
-        said.contains("1 record of ") && said.contains("still waits") && said.contains("hinge held release"),
+        said.contains("Its key is still held, and 1 record with it: `hinge held release order.events/"),
         "{said}"
     );
     let all = shop.run(&["dead-letters", "list", "--all"]).well().output;
@@ -250,6 +250,10 @@ fn a_repair_can_be_read_and_keeps_the_id_of_the_event() {
     shop.run(&replay).refused(1, &["repair-refused", "`another`", "`first`"]);
     fs::write(&file, body("first", "8")).unwrap();
     shop.run(&replay).refused(1, &["repair-refused", "cannot be read either", "changes"]);
+    // Named by where the letter lies it is the same record.
+    let by_letter = letter["lies_at"].as_str().unwrap();
+    let replay_letter = ["dead-letters", "replay", by_letter, "--with", file.to_str().unwrap()];
+    shop.run(&replay_letter).refused(1, &["repair-refused", "cannot be read either"]);
     fs::write(&file, body("first", "[\"address\"]")).unwrap();
     shop.run(&replay).well();
     shop.drain().well();
@@ -298,6 +302,12 @@ fn why_says_of_a_record_with_the_id_of_another_that_it_is_held_and_not_that_it_r
     }
     let bad = shop.run(&["why", "bad"]).well().output;
     assert!(bad.contains("hinge dead-letters replay order.events/"), "{bad}");
+    let listed = shop.run(&["dead-letters", "list"]).well().output;
+    let place = listed.split_whitespace().next().unwrap();
+    shop.run(&["dead-letters", "discard", place, "--reason", "a test order", "--by", "Erika"]).well();
+    let bad = shop.run(&["why", "bad"]).well().output;
+    assert!(bad.contains("It was discarded at ") && bad.contains("by Erika: a test order."), "{bad}");
+    assert!(!bad.contains("dead-letters replay"), "{bad}");
 }
 
 /// Kills the release of many records again and again; what is left must be as if nobody had.

@@ -30,7 +30,7 @@ pub(crate) struct Summary {
     pub(crate) joins: Vec<JoinCount>,
     /// A packed file that ended too early: what came after is missing.
     pub(crate) broken_off: Option<PathBuf>,
-    /// Whether nothing was written.
+    /// Whether no event was written.
     pub(crate) dry_run: bool,
 }
 
@@ -89,6 +89,9 @@ impl Summary {
         for (fact, count) in &self.unknown_words {
             writeln!(out, "{count} words that `{fact}` does not have: told as what stands for any other")?;
         }
+        if self.dry_run {
+            writeln!(out, "\nno event was written")?;
+        }
         if let (Some(path), Some(first)) = (&self.rejects, &self.first_reject) {
             writeln!(
                 out,
@@ -98,7 +101,7 @@ impl Summary {
                 path.display()
             )?;
         } else if self.dry_run {
-            writeln!(out, "\nnothing was written\nnext: the same without `--dry-run`")?;
+            writeln!(out, "next: the same without `--dry-run`")?;
         } else {
             writeln!(out, "\nnext: `hinge run` tells the departments")?;
         }

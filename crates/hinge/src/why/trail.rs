@@ -11,6 +11,7 @@ use hinge_stream::{Log, Offset, Reader, Record, TopicPartition};
 use serde_json::Value as Json;
 
 use crate::confluent;
+use crate::letters::in_words_of;
 use crate::settings::Settings;
 use crate::tail::{read_all, read_one, read_partition};
 use crate::versions::Stored;
@@ -59,6 +60,8 @@ pub(super) struct Letter {
     pub(super) id: String,
     pub(super) subject: String,
     pub(super) correlation_id: String,
+    /// What was done about it.
+    pub(super) closed: Option<String>,
 }
 
 impl Letter {
@@ -94,6 +97,7 @@ impl Letter {
             id: header("hinge-error-event-id").unwrap_or_else(|| said("id")),
             subject: said("subject"),
             correlation_id: said("correlationid"),
+            closed: None,
         }
     }
 }
@@ -153,6 +157,13 @@ impl<'a> Trail<'a> {
             found.extend(Some(Letter::of(record)).filter(&wanted));
             Ok(true)
         })?;
+        if !found.is_empty() {
+            let closed = operator::closings(self.reader.as_mut())?;
+            for letter in &mut found {
+                let place = letter.place.clone().map(|(partition, offset)| RecordPlace { partition, offset });
+                letter.closed = place.and_then(|place| closed.get(&place)).map(in_words_of);
+            }
+        }
         Ok(found)
     }
 

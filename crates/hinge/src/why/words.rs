@@ -108,11 +108,14 @@ pub(super) fn letter(letter: &Letter, out: &mut dyn Write) -> Result<()> {
     let Letter { code, detail, .. } = letter;
     let place = letter.place.as_ref().map_or_else(|| "(place not readable)".to_owned(), place);
     writeln!(out, "The record {place} was rejected with `{code}`: {detail}.")?;
-    writeln!(
-        out,
-        "It lies in {DEAD_LETTERS}; `hinge explain {code}` tells more, and once the cause is mended `hinge dead-letters \
-         replay {place}` brings it in again."
-    )?;
+    write!(out, "It lies in {DEAD_LETTERS}; `hinge explain {code}` tells more")?;
+    match &letter.closed {
+        Some(closed) => writeln!(out, ". It was {closed}.")?,
+        None => writeln!(
+            out,
+            ", and once the cause is mended `hinge dead-letters replay {place}` brings it in again."
+        )?,
+    }
     Ok(())
 }
 
@@ -174,7 +177,8 @@ pub(super) fn place_json((place, offset): &Place) -> Json {
 
 /// A dead letter as programs read it.
 pub(super) fn letter_json(letter: &Letter) -> Json {
-    let mut found = json!({"outcome": "rejected", "code": letter.code, "detail": letter.detail});
+    let mut found =
+        json!({"outcome": "rejected", "code": letter.code, "detail": letter.detail, "state": letter.closed});
     if let (Some(found), Some(place)) = (found.as_object_mut(), &letter.place)
         && let Json::Object(place) = place_json(place)
     {

@@ -133,10 +133,13 @@ impl Reader<'_> {
         let unknown = expression.reads().iter().find(|read| !self.names.contains(&read.variable));
         if let Some(read) = unknown {
             let message = format!("there is nothing called `{}`", read.variable);
+            let mut names = self.names.clone();
+            names.sort_unstable();
+            names.dedup();
             let help = format!(
                 "a column is read as `row.{0}`, and the text itself is written \"'{0}'\"; there are {1}",
                 read.variable,
-                self.names.join(", ")
+                names.join(", ")
             );
             self.page.note("name-unknown", source, message, &help);
         }
