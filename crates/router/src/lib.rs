@@ -30,6 +30,7 @@ pub mod operator;
 mod outcome;
 mod output;
 mod place;
+mod planted;
 mod pulse;
 mod reading;
 mod recollection;
@@ -45,7 +46,7 @@ use std::time::{Duration, Instant};
 
 use hinge_domain::{Memory, Policy, Window, decide};
 use hinge_schema::{Catalogue, Code, Rejection, Sources};
-use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
+use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition, faults};
 use smallvec::SmallVec;
 
 pub use clock::Clock;
@@ -258,7 +259,7 @@ impl Router {
     /// its partition goes on.
     fn handle(&mut self, batch: &[Record]) -> Result<(), Error> {
         let polled = Instant::now();
-        for record in batch {
+        for record in planted::in_order(batch).iter() {
             if self.stops.is_stopped(&record.place) {
                 continue;
             }
@@ -373,7 +374,9 @@ impl Router {
         tracing::debug!(topic = %record.place.topic, partition = record.place.partition,
             offset = record.offset.0, code = rejection.code.as_str(), "record rejected");
         self.begin()?;
-        dead_letter::send(self.session.as_mut(), record, envelope, rejection)?;
+        if !faults::planted("plant-forget-letter") {
+            dead_letter::send(self.session.as_mut(), record, envelope, rejection)?;
+        }
         self.holding.rejected(record, rejection.code);
         Ok(Some(Outcome::Rejected(rejection.code)))
     }
@@ -392,6 +395,10 @@ impl Router {
             return self.stand_still();
         }
         self.holding.write(self.session.as_mut())?;
+        if faults::planted("plant-count-early") {
+            self.metrics.publish(&self.tally, clock::wall());
+            self.tally = Tally::default();
+        }
         let committed = self.session.commit(&self.reached)?;
         self.open = false;
         self.waiting_since = None;

@@ -4,7 +4,7 @@
 use rdkafka::ClientConfig;
 
 use super::Settings;
-use crate::SessionOptions;
+use crate::{SessionOptions, faults};
 
 /// The name of the group of readers that are in no group: never joined, nothing is committed to it,
 /// but librdkafka wants one.
@@ -72,6 +72,9 @@ pub(super) fn worker(settings: &Settings, options: &SessionOptions) -> ClientCon
         .set("statistics.interval.ms", "1000")
         .set("session.timeout.ms", "10000")
         .set("max.poll.interval.ms", "60000");
+    if faults::planted("plant-read-uncommitted") {
+        config.set("isolation.level", "read_uncommitted");
+    }
     if settings.static_membership {
         config.set("group.instance.id", transactional_id(options));
     }
@@ -99,6 +102,9 @@ pub(super) const RECORD_BYTES_MOST: &str = "1000000";
 pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptions) -> ClientConfig {
     let mut config = producer(settings);
     config.set("transactional.id", transactional_id(options)).set("transaction.timeout.ms", "15000");
+    if let Some(small) = faults::number("small-queue") {
+        config.set("queue.buffering.max.messages", small);
+    }
     config
 }
 

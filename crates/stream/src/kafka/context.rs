@@ -18,7 +18,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::assignment::{GivenPartition, Reached};
 use super::classify::is_denial;
 use super::start::{Beginning, places};
-use crate::{Error, TopicPartition};
+use crate::{Error, TopicPartition, faults};
 
 /// Logs what a client says and remembers the one thing that explains later silence: that we are not let in.
 #[derive(Debug, Default)]
@@ -132,6 +132,12 @@ impl ProducerContext for DeliveryContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
+            Ok(record) if faults::planted("refuse-delivery") => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                self.unsure.fetch_add(1, Ordering::Relaxed);
+                let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+                lock(&self.failure).get_or_insert_with(|| (record.topic().to_owned(), error));
+            }
             Ok(_) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
             }
@@ -255,6 +261,7 @@ impl ConsumerContext for WorkerContext {
                 if consumer.assignment_lost() {
                     tracing::warn!("partitions were lost: the group went on without this worker");
                 }
+                faults::pass("in-revoke");
                 self.happened().events.push_back(GroupEvent::Taken(places(list)));
                 consumer.unassign().map_err(|error| unknown("letting go of partitions", error))
             }

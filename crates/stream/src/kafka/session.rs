@@ -18,8 +18,8 @@ use super::start::{self, Beginning};
 use super::transaction::{BATCH, Ended, Offsets, TransactionalProducer};
 use super::{Settings, config};
 use crate::{
-    Committed, Error, GroupLag, Limits, Offset, Outgoing, Polled, Positions, Record, Session, SessionOptions,
-    TopicPartition,
+    Appender as _, Committed, Error, GroupLag, Limits, Offset, Outgoing, Polled, Positions, Record, Session,
+    SessionOptions, TopicPartition, faults,
 };
 
 /// How long a poll waits at a time, so that the producer is served too.
@@ -331,6 +331,7 @@ impl Session for KafkaSession {
             }
             if !self.batch.is_empty() {
                 self.batch_bytes = 0;
+                faults::pass("after-poll");
                 return Ok(Polled::Records(std::mem::take(&mut self.batch)));
             }
             if deadline.is_over() {
@@ -354,6 +355,14 @@ impl Session for KafkaSession {
             return Err(Error::Misused { doing: "a record was sent outside a transaction" });
         }
         self.settings.need_topic(&mut self.topics, record.topic, self.producer.client())?;
+        if record.topic.ends_with("dead-letters") && faults::planted("plant-letter-outside") {
+            let mut outside = super::appender::KafkaAppender::new(&self.settings)?;
+            outside.append(record)?;
+            return outside.flush();
+        }
+        if faults::planted("plant-double") {
+            self.producer.send(record)?;
+        }
         self.producer.send(record)
     }
 
@@ -366,10 +375,22 @@ impl Session for KafkaSession {
             }
             self.begin()?;
         }
-        let offsets = self.offsets(&wanted)?;
+        let mut offsets = self.offsets(&wanted)?;
         self.is_open = false;
+        if faults::planted("plant-positions-outside")
+            && let Some(offsets) = offsets.take()
+        {
+            self.consumer
+                .commit(&offsets.list, rdkafka::consumer::CommitMode::Sync)
+                .map_err(|error| unknown("committing positions", error))?;
+        }
         let committed = match self.producer.commit(offsets.map(Arc::new))? {
+            Ended::Aborted | Ended::Broken if faults::planted("plant-no-abort") => {
+                self.producer.renew()?;
+                Committed::Done
+            }
             Ended::Committed => Committed::Done,
+            Ended::CommittedLate if faults::planted("no-renew") => Committed::Done,
             Ended::CommittedLate => {
                 self.producer.renew()?;
                 Committed::Done

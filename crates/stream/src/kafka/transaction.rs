@@ -18,7 +18,7 @@ use super::classify::{Class, Signs, failure, transaction_class};
 use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
 use super::outgoing;
-use crate::{Error, Outgoing};
+use crate::{Error, Outgoing, faults};
 
 /// The ladder of patience; each is less than the next, and all less than the 15 s after which a
 /// broker ends a transaction by itself.
@@ -48,6 +48,9 @@ const SURE_END: Duration = Duration::from_secs(1);
 
 /// `poll` with a timeout spins in rdkafka 0.39; this costs less and is as quick.
 pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
+
+/// A commit has been sent, and is most likely not answered yet.
+const SOON: Duration = Duration::from_micros(500);
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,15 +156,21 @@ impl TransactionalProducer {
         drop(self.producer.context().take());
         self.sent = 0;
         self.begun_at = Instant::now();
-        self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))
+        self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))?;
+        faults::pass("after-begin");
+        Ok(())
     }
 
     pub(super) fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        if faults::planted("plant-drop") {
+            return Ok(());
+        }
         let deadline = Deadline::after(BATCH);
         let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
         loop {
             let Err((error, back)) = self.producer.send(outgoing) else {
                 self.sent += 1;
+                faults::pass("after-send");
                 // Reports pile up otherwise.
                 if self.sent.is_multiple_of(1_000) {
                     self.producer.poll(Duration::ZERO);
@@ -169,6 +178,7 @@ impl TransactionalProducer {
                 return Ok(());
             };
             match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) if faults::planted("plant-queue-full") => return Ok(()),
                 Some(RDKafkaErrorCode::QueueFull) if !deadline.is_over() => {
                     // The same record again: one that is left out would be lost in a transaction that commits.
                     outgoing = back;
@@ -197,6 +207,7 @@ impl TransactionalProducer {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
             return Ok(Ended::Broken);
         }
+        faults::pass("after-drain");
         let deliveries = self.producer.context().take();
         if deliveries.failed > 0 || deliveries.delivered != self.sent {
             let Deliveries { delivered, failed, failure, .. } = deliveries;
@@ -215,6 +226,8 @@ impl TransactionalProducer {
                 Some(Unfinished::TooLate | Unfinished::ToAbort) => return self.abort(),
             }
         }
+        faults::pass("after-offsets");
+        faults::pass_soon("commit-sent", SOON);
         let started = Instant::now();
         let commit = |producer: &WorkerProducer, wait: Duration| producer.commit_transaction(wait);
         let ended = match self.until(deadline, "committing a transaction", commit)? {
@@ -223,6 +236,7 @@ impl TransactionalProducer {
             None if started.elapsed() > SURE_END || self.begun_at.elapsed() > REQUEST => Ended::CommittedLate,
             None => Ended::Committed,
         };
+        faults::pass("after-commit");
         self.committed_at = Some(Instant::now());
         Ok(ended)
     }
