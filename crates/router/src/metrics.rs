@@ -56,6 +56,7 @@ pub struct Metrics {
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
     rollbacks: IntCounter,
+    uncertain: IntCounter,
     held: HeldMetrics,
     audiences: AudienceMetrics,
     source_events: IntCounterVec,
@@ -110,6 +111,10 @@ impl Metrics {
                 "hinge_router_transactions_rolled_back_total",
                 "Transactions that were rolled back; their records were decided again.",
             )?,
+            uncertain: IntCounter::new(
+                "hinge_router_transactions_uncertain_total",
+                "Transactions whose end was not certain, so that a new producer had to make it so.",
+            )?,
             held: HeldMetrics::register(registry)?,
             audiences: AudienceMetrics::register(registry)?,
             source_events: counters(
@@ -137,6 +142,7 @@ impl Metrics {
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
             Box::new(metrics.rollbacks.clone()),
+            Box::new(metrics.uncertain.clone()),
             Box::new(metrics.source_events.clone()),
             Box::new(metrics.source_unread.clone()),
             Box::new(metrics.source_fell_back.clone()),
@@ -196,6 +202,10 @@ impl Metrics {
             self.source_unread.with_label_values(&[name.as_ref()]);
             self.source_fell_back.with_label_values(&[name.as_ref()]);
         }
+    }
+
+    pub(crate) fn made_certain(&self, transactions: u64) {
+        self.uncertain.inc_by(transactions);
     }
 
     pub(crate) fn rolled_back(&self) {
