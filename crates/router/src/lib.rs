@@ -38,6 +38,7 @@ mod rehearsal;
 mod repair;
 mod stops;
 mod topics;
+mod worker_metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
