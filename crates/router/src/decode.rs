@@ -11,6 +11,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::clock::Clock;
 use crate::outcome::{Filtered, Mapped};
+use crate::planted;
 use crate::repair::{self, Repair};
 
 /// Attributes that a trace travels by (CloudEvents, distributed tracing extension).
@@ -65,15 +66,17 @@ impl Decoder {
         if let Some(source) = self.sources.of(&record.place.topic) {
             return self.foreign(record, source);
         }
-        let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
-        let decoded = self.catalogue.decode(headers, record.value.as_deref())?;
+        let decoded = self.catalogue.decode(fields(&record.headers), record.value.as_deref());
+        let decoded = decoded.or_else(|rejection| {
+            let decode = |value: &[u8]| self.catalogue.decode(fields(&record.headers), Some(value)).ok();
+            planted::filled_up(record.value.as_deref(), decode).ok_or(rejection)
+        })?;
         let envelope = self.envelope(record, decoded.event, decoded.recorded);
         Ok(Said { envelopes: smallvec![envelope], mapped: None })
     }
 
     fn foreign(&self, record: &Record, source: &Source) -> Result<Said, Rejection> {
-        let headers: Vec<(&str, Option<&[u8]>)> =
-            record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref())).collect();
+        let headers: Vec<(&str, Option<&[u8]>)> = fields(&record.headers).collect();
         let given = source.open(&ForeignRecord {
             topic: &record.place.topic,
             key: record.key.as_deref(),
@@ -108,6 +111,11 @@ impl Decoder {
         let recorded = said.or(logged).unwrap_or(event.occurred);
         Envelope { event, recorded, repairs: repair::of(record) }
     }
+}
+
+/// The headers as decoding takes them.
+fn fields(headers: &Headers) -> impl Iterator<Item = (&str, Option<&[u8]>)> + Clone {
+    headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()))
 }
 
 /// The trace that a foreign record carries, under the names that an event's attributes have.

@@ -30,6 +30,7 @@ pub mod operator;
 mod outcome;
 mod output;
 mod place;
+mod planted;
 mod pulse;
 mod reading;
 mod recollection;
@@ -37,6 +38,7 @@ mod rehearsal;
 mod repair;
 mod stops;
 mod topics;
+mod worker_metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +47,7 @@ use std::time::{Duration, Instant};
 
 use hinge_domain::{Memory, Policy, Window, decide};
 use hinge_schema::{Catalogue, Code, Rejection, Sources};
-use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition};
+use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition, faults};
 use smallvec::SmallVec;
 
 pub use clock::Clock;
@@ -153,6 +155,8 @@ pub struct Router {
     waiting_since: Option<Instant>,
     open: bool,
     rollbacks: u32,
+    /// How many uncertain transactions have been counted.
+    uncertain: u64,
     summary: Summary,
 }
 
@@ -180,6 +184,7 @@ impl Router {
             waiting_since: None,
             open: false,
             rollbacks: 0,
+            uncertain: 0,
             summary: Summary::default(),
         }
     }
@@ -191,6 +196,7 @@ impl Router {
                 Polled::Given(positions) => self.take_up(&positions)?,
                 Polled::Taken(places) => self.let_go(&places),
                 Polled::Records(batch) => self.handle(&batch)?,
+                Polled::Unreadable { place, next, why } => self.stop_unreadable(&place, next, why)?,
                 Polled::Idle => {}
             }
             self.operate()?;
@@ -199,6 +205,9 @@ impl Router {
                 self.commit()?;
             }
             self.pulse.beat();
+            let uncertain = self.session.uncertain();
+            self.metrics.made_certain(uncertain - self.uncertain);
+            self.uncertain = uncertain;
             self.metrics.group_lag.show(self.session.lag());
             // A commit that was rolled back has taken the end away again.
             if ending && self.session.at_end() {
@@ -258,7 +267,7 @@ impl Router {
     /// its partition goes on.
     fn handle(&mut self, batch: &[Record]) -> Result<(), Error> {
         let polled = Instant::now();
-        for record in batch {
+        for record in planted::in_order(batch).iter() {
             if self.stops.is_stopped(&record.place) {
                 continue;
             }
@@ -373,7 +382,9 @@ impl Router {
         tracing::debug!(topic = %record.place.topic, partition = record.place.partition,
             offset = record.offset.0, code = rejection.code.as_str(), "record rejected");
         self.begin()?;
-        dead_letter::send(self.session.as_mut(), record, envelope, rejection)?;
+        if !faults::planted("plant-forget-letter") {
+            dead_letter::send(self.session.as_mut(), record, envelope, rejection)?;
+        }
         self.holding.rejected(record, rejection.code);
         Ok(Some(Outcome::Rejected(rejection.code)))
     }
@@ -392,6 +403,10 @@ impl Router {
             return self.stand_still();
         }
         self.holding.write(self.session.as_mut())?;
+        if faults::planted("plant-count-early") {
+            self.metrics.publish(&self.tally, clock::wall());
+            self.tally = Tally::default();
+        }
         let committed = self.session.commit(&self.reached)?;
         self.open = false;
         self.waiting_since = None;

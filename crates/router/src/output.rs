@@ -18,7 +18,7 @@ use crate::audiences::{self, Published};
 use crate::decode::Envelope;
 use crate::error::Error;
 use crate::topics::{AUDIENCES, DECISIONS, UNROUTED};
-use crate::{dead_letter, decision_record, repair};
+use crate::{dead_letter, decision_record, planted, repair};
 
 /// The largest record that is written, headers included, in bytes: below the 1,000,000 that producers accept.
 pub const LARGEST_RECORD: usize = 990_000;
@@ -273,7 +273,7 @@ impl Outputs {
                 Carries::Audience(hash) => (&**hash, Some(value), None),
             };
             session.send(&Outgoing {
-                topic: &pending.topic,
+                topic: planted::department(&pending.topic, self.departments.values().map(|(topic, _)| topic)),
                 key: Some(key.as_bytes()),
                 value,
                 headers: &headers[..written.len()],

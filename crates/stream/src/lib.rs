@@ -10,6 +10,7 @@
 
 pub mod embedded;
 mod error;
+pub mod faults;
 pub mod kafka;
 mod log;
 mod murmur2;

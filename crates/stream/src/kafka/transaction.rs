@@ -18,7 +18,7 @@ use super::classify::{Class, Signs, failure, transaction_class};
 use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
 use super::outgoing;
-use crate::{Error, Outgoing};
+use crate::{Error, Outgoing, faults};
 
 /// The ladder of patience; each is less than the next, and all less than the 15 s after which a
 /// broker ends a transaction by itself.
@@ -48,6 +48,9 @@ const SURE_END: Duration = Duration::from_secs(1);
 
 /// `poll` with a timeout spins in rdkafka 0.39; this costs less and is as quick.
 pub(super) const DRAIN_STEP: Duration = Duration::from_micros(300);
+
+/// A commit has been sent, and is most likely not answered yet.
+const SOON: Duration = Duration::from_micros(500);
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub(super) struct TransactionalProducer {
     caller: Caller,
     sent: u64,
     begun_at: Instant,
+    /// How many connections had broken when the transaction began.
+    broken_before: u64,
     committed_at: Option<Instant>,
     /// What the last failed delivery was, for the operator.
     pub(super) delivery_failure: Option<(String, KafkaError)>,
@@ -98,6 +103,7 @@ impl TransactionalProducer {
             caller,
             sent: 0,
             begun_at,
+            broken_before: 0,
             committed_at: None,
             delivery_failure: None,
         })
@@ -153,15 +159,22 @@ impl TransactionalProducer {
         drop(self.producer.context().take());
         self.sent = 0;
         self.begun_at = Instant::now();
-        self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))
+        self.broken_before = self.producer.context().ear.broken();
+        self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))?;
+        faults::pass("after-begin");
+        Ok(())
     }
 
     pub(super) fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
+        if faults::planted("plant-drop") {
+            return Ok(());
+        }
         let deadline = Deadline::after(BATCH);
         let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
         loop {
             let Err((error, back)) = self.producer.send(outgoing) else {
                 self.sent += 1;
+                faults::pass("after-send");
                 // Reports pile up otherwise.
                 if self.sent.is_multiple_of(1_000) {
                     self.producer.poll(Duration::ZERO);
@@ -169,6 +182,7 @@ impl TransactionalProducer {
                 return Ok(());
             };
             match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) if faults::planted("plant-queue-full") => return Ok(()),
                 Some(RDKafkaErrorCode::QueueFull) if !deadline.is_over() => {
                     // The same record again: one that is left out would be lost in a transaction that commits.
                     outgoing = back;
@@ -197,6 +211,7 @@ impl TransactionalProducer {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
             return Ok(Ended::Broken);
         }
+        faults::pass("after-drain");
         let deliveries = self.producer.context().take();
         if deliveries.failed > 0 || deliveries.delivered != self.sent {
             let Deliveries { delivered, failed, failure, .. } = deliveries;
@@ -215,14 +230,17 @@ impl TransactionalProducer {
                 Some(Unfinished::TooLate | Unfinished::ToAbort) => return self.abort(),
             }
         }
+        faults::pass("after-offsets");
+        faults::pass_soon("commit-sent", SOON);
         let started = Instant::now();
         let commit = |producer: &WorkerProducer, wait: Duration| producer.commit_transaction(wait);
         let ended = match self.until(deadline, "committing a transaction", commit)? {
             Some(Unfinished::ToAbort) => return self.abort(),
             Some(Unfinished::TooLate | Unfinished::Stuck) => Ended::Unknown,
-            None if started.elapsed() > SURE_END || self.begun_at.elapsed() > REQUEST => Ended::CommittedLate,
+            None if started.elapsed() > SURE_END || !self.is_clean() => Ended::CommittedLate,
             None => Ended::Committed,
         };
+        faults::pass("after-commit");
         self.committed_at = Some(Instant::now());
         Ok(ended)
     }
@@ -246,7 +264,8 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
-        let is_sure = started.elapsed() <= SURE_END && self.producer.context().take().unsure == 0;
+        let is_sure =
+            started.elapsed() <= SURE_END && self.is_clean() && self.producer.context().take().unsure == 0;
         Ok(if is_sure { Ended::Aborted } else { Ended::Broken })
     }
 
@@ -306,6 +325,16 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, doing, error)),
             }
         }
+    }
+
+    /// Whether no request of this transaction can have been sent twice: it was too short for a second one, and no
+    /// connection broke.
+    fn is_clean(&self) -> bool {
+        // What the client has to say waits to be polled.
+        while self.producer.in_flight_count() > 0 && self.begun_at.elapsed() <= REQUEST {
+            self.producer.poll(Duration::ZERO);
+        }
+        self.begun_at.elapsed() <= REQUEST && self.producer.context().ear.broken() == self.broken_before
     }
 
     fn is_too_old(&self) -> bool {
