@@ -1,6 +1,8 @@
 //! What lies in the topics that Hinge writes, held against what the input calls for.
 
 mod ending;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
