@@ -31,8 +31,8 @@ pub struct Check {
     pub seen: Option<PathBuf>,
 }
 
-/// Topics whose records would need an operator's history to be judged.
-const NOT_JUDGED: [&str; 1] = ["hinge.held"];
+/// To judge the records of this topic, one would have to know what operators did.
+const HELD: &str = "hinge.held";
 
 impl Check {
     /// Reads everything and says what was found.
@@ -46,12 +46,9 @@ impl Check {
         let counted = counters::read(&self.metrics)?;
         let rules = Rules { policy: &policy, schemas: &schemas };
         let topics = self.log.topics()?;
-        for topic in NOT_JUDGED {
-            for partition in topics.get(topic).into_iter().flatten() {
-                if self.log.bounds(topic, *partition)?.1 > 0 {
-                    return Err(format!("records in {topic} are not known here, so nothing is checked"));
-                }
-            }
+        let held = topics.get(HELD).into_iter().flatten().map(|partition| (HELD, *partition));
+        if self.log.ends(held)?.into_values().any(|end| end > 0) {
+            return Err(format!("records in {HELD} are not known here, so nothing is checked"));
         }
         let mut verdict = Verdict::default();
         let expected = self.expected(&topics, rules, &mut verdict)?;
@@ -131,15 +128,16 @@ impl Check {
             self.log.read(topic, known, &mut |record| expected.read(place, record, &mut memory, rules))?;
         }
         let positions = self.log.committed(&self.group, &partitions)?;
-        for ((topic, number), position) in positions {
-            let end = self.log.bounds(&topic, number)?.1;
+        let ends = self.log.ends(positions.keys().map(|(topic, number)| (topic.as_str(), *number)))?;
+        for ((topic, number), position) in &positions {
+            let (position, end) = (*position, ends[&(topic.as_str(), *number)]);
             if position > end {
                 verdict.add(Kind::Closure, || {
                     format!("{topic}/{number} ends at {end}, and the group has committed {position}")
                 });
             }
-            let place = self.inputs.iter().position(|input| *input == topic).unwrap_or_default();
-            expected.partitions.entry((place, number)).or_default().position = position;
+            let place = self.inputs.iter().position(|input| input == topic).unwrap_or_default();
+            expected.partitions.entry((place, *number)).or_default().position = position;
         }
         Ok(expected)
     }

@@ -1,4 +1,4 @@
-//! One record read as a CloudEvent, or found to be none that can be decided. What it may say is in
+//! One record read as an event of CloudEvents, or found to be none that can be decided. What it may say is in
 //! `schemas/README.md`; this reads that page once more.
 
 use base64::Engine as _;
@@ -51,7 +51,7 @@ pub struct Event {
     /// Its id within the source.
     pub id: String,
     /// Where its type is among the schemas.
-    pub event_type: usize,
+    pub schema: usize,
     /// What it is about.
     pub subject: String,
     /// What it belongs to.
@@ -73,8 +73,10 @@ impl Event {
     /// What makes two tellings of one event the same.
     pub fn content(&self) -> u64 {
         let mut bytes = Vec::with_capacity(256);
-        self.facts.iter().for_each(|fact| fact.write(&mut bytes));
-        digest::of(&(self.event_type, &self.subject, &self.correlation, self.occurred, bytes))
+        for fact in &self.facts {
+            fact.write(&mut bytes);
+        }
+        digest::of(&(self.schema, &self.subject, &self.correlation, self.occurred, bytes))
     }
 }
 
@@ -139,10 +141,10 @@ fn binary(headers: &Headers<'_>, said: &Said, body: &[u8], schemas: &Schemas) ->
         None => by_looks?,
     };
     event.facts = match format {
-        Format::Json => facts_of_json(body, event.event_type, schemas)?,
+        Format::Json => facts_of_json(body, event.schema, schemas)?,
         // Schemas of a registry are not known here, and no policy of a test configures one.
         Format::Avro if said.framed => return Err(Flaw::Content),
-        Format::Avro => facts_of_avro(body, event.event_type, schemas)?,
+        Format::Avro => facts_of_avro(body, event.schema, schemas)?,
     };
     Ok(event)
 }
@@ -169,7 +171,7 @@ fn structured(body: &[u8], schemas: &Schemas) -> Result<Event, Flaw> {
     let media = media.map(|media| media_type(&media).to_ascii_lowercase());
     event.facts = match (data, encoded) {
         (Some(data), None) => match format_of(media.as_deref().unwrap_or("application/json"))? {
-            Format::Json => facts_of_json(data.get().as_bytes(), event.event_type, schemas)?,
+            Format::Json => facts_of_json(data.get().as_bytes(), event.schema, schemas)?,
             Format::Avro => return Err(Flaw::Format),
         },
         (None, Some(encoded)) => {
@@ -182,8 +184,8 @@ fn structured(body: &[u8], schemas: &Schemas) -> Result<Event, Flaw> {
                 None => return Err(Flaw::Format),
             };
             match format {
-                Format::Json => facts_of_json(&bytes, event.event_type, schemas)?,
-                Format::Avro => facts_of_avro(&bytes, event.event_type, schemas)?,
+                Format::Json => facts_of_json(&bytes, event.schema, schemas)?,
+                Format::Avro => facts_of_avro(&bytes, event.schema, schemas)?,
             }
         }
         (Some(_), Some(_)) => return Err(Flaw::Content),
@@ -294,7 +296,16 @@ impl Attributes {
             (Some(subject), Some(correlation)) => (subject, correlation),
         };
         let id = id.ok_or(Flaw::Envelope)?;
-        Ok(Event { source, id, event_type, subject, correlation, occurred, recorded, facts: Vec::new() })
+        Ok(Event {
+            source,
+            id,
+            schema: event_type,
+            subject,
+            correlation,
+            occurred,
+            recorded,
+            facts: Vec::new(),
+        })
     }
 }
 

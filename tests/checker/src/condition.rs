@@ -112,7 +112,7 @@ impl<'a> Sight<'a> {
 
     fn attribute(self, name: &str) -> Result<Value<'a>, Unknown> {
         let event = self.event;
-        let event_type = self.schemas.at(event.event_type);
+        let event_type = self.schemas.at(event.schema);
         Ok(match name {
             "id" => Value::Text(event.id.as_str().into()),
             "source" => Value::Text(event.source.as_str().into()),
@@ -257,7 +257,7 @@ mod tests {
         let event = Event {
             source: "/shop".to_owned(),
             id: "e-1".to_owned(),
-            event_type,
+            schema: event_type,
             subject: "o-1".to_owned(),
             correlation: "o-1".to_owned(),
             occurred: 0,

@@ -240,7 +240,7 @@ impl Expectation {
         let Rules { policy, schemas } = rules;
         let place = self.events.len();
         let first = self.owed.len();
-        let event_type = &*schemas.at(event.event_type).name;
+        let event_type = &*schemas.at(event.schema).name;
         let step = policy.step(event_type);
         let name = |rule: &usize| policy.rules[*rule].id.as_str();
         let mut ids = Vec::new();
@@ -333,7 +333,7 @@ mod tests {
         Event {
             source: "/shop".to_owned(),
             id: "1".to_owned(),
-            event_type: 0,
+            schema: 0,
             subject: subject.to_owned(),
             correlation: "1".to_owned(),
             occurred: 0,

@@ -100,11 +100,15 @@ impl Fact {
             Self::Date(value) => put(7, &value.to_le_bytes()),
             Self::List(items) => {
                 put(8, &items.len().to_le_bytes());
-                items.iter().for_each(|item| item.write(target));
+                for item in items {
+                    item.write(target);
+                }
             }
             Self::Record(members) => {
                 put(9, &members.len().to_le_bytes());
-                members.iter().for_each(|(_, value)| value.write(target));
+                for (_, value) in members {
+                    value.write(target);
+                }
             }
         }
     }

@@ -39,17 +39,15 @@ fn canonical(schema: &Json, around: &str) -> String {
                 let field = |field: &Json| {
                     format!(r#"{{"name":{},"type":{}}}"#, field["name"], canonical(&field["type"], inside))
                 };
-                let mut text = format!(r#"{{"name":"{name}","type":"{kind}""#);
-                if let Some(fields) = schema["fields"].as_array() {
-                    text += &format!(r#","fields":{}"#, list(fields, &field));
-                }
-                if let Some(symbols) = schema["symbols"].as_array() {
-                    text += &format!(r#","symbols":{}"#, list(symbols, &Json::to_string));
-                }
-                if let Some(size) = schema["size"].as_u64() {
-                    text += &format!(r#","size":{size}"#);
-                }
-                text + "}"
+                let head = format!(r#"{{"name":"{name}","type":"{kind}""#);
+                let part = |key: &str, text: Option<String>| {
+                    text.map_or_else(String::new, |text| format!(r#","{key}":{text}"#))
+                };
+                let fields = schema["fields"].as_array().map(|fields| list(fields, &field));
+                let symbols = schema["symbols"].as_array().map(|symbols| list(symbols, &Json::to_string));
+                let size = schema["size"].as_u64().map(|size| size.to_string());
+                [head, part("fields", fields), part("symbols", symbols), part("size", size), "}".to_owned()]
+                    .concat()
             }
             Some(_) | None => canonical(&schema["type"], around),
         },

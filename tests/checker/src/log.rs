@@ -126,14 +126,21 @@ impl Log {
         topics_of(&self.consumer("hinge-checker")?, PATIENCE)
     }
 
-    /// The first offset of a partition and the one after its last.
+    /// The offsets after the last records of partitions.
     ///
     /// # Errors
     /// No broker answers.
-    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), String> {
+    pub fn ends<'t>(
+        &self,
+        places: impl IntoIterator<Item = (&'t str, i32)>,
+    ) -> Result<HashMap<(&'t str, i32), i64>, String> {
         let consumer = self.consumer("hinge-checker")?;
-        let bounds = consumer.fetch_watermarks(topic, partition, PATIENCE);
-        bounds.map_err(|error| format!("{topic}/{partition}: {error}"))
+        let end = |(topic, partition)| {
+            let bounds = consumer.fetch_watermarks(topic, partition, PATIENCE);
+            let (_, end) = bounds.map_err(|error| format!("{topic}/{partition}: {error}"))?;
+            Ok(((topic, partition), end))
+        };
+        places.into_iter().map(end).collect()
     }
 
     /// Hands over every committed record of a topic, partition by partition in order.

@@ -183,7 +183,7 @@ impl Policy {
 
     /// What becomes of an event.
     pub fn decide(&self, event: &Event, schemas: &Schemas) -> Decision {
-        let event_type = &*schemas.at(event.event_type).name;
+        let event_type = &*schemas.at(event.schema).name;
         if self.ignored.iter().any(|ignored| ignored == event_type) {
             return Decision::Ignored;
         }
@@ -295,7 +295,7 @@ mod tests {
         let event = Event {
             source: "/shop".to_owned(),
             id: "1".to_owned(),
-            event_type,
+            schema: event_type,
             subject: "1".to_owned(),
             correlation: "1".to_owned(),
             occurred: 0,
