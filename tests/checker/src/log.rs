@@ -17,6 +17,9 @@ use crate::digest;
 /// How long one answer of a broker is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a transaction may be open before a broker ends it; ours say less than a minute.
+const OPEN_TRANSACTION: Duration = Duration::from_secs(70);
+
 /// A cluster.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -210,12 +213,27 @@ impl Log {
                 list.add_partition(topic, *partition);
             }
         }
-        let committed = consumer
-            .committed_offsets(list, PATIENCE)
-            .map_err(|error| format!("the positions of `{group}`: {error}"))?;
+        // They are not told while a transaction is open that may still move them.
+        let asked = Instant::now();
+        let committed = loop {
+            let answer = consumer.committed_offsets(list.clone(), PATIENCE);
+            let answer = answer.and_then(|found| {
+                found
+                    .elements()
+                    .iter()
+                    .try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)?;
+                Ok(found)
+            });
+            match answer {
+                Ok(found) => break found,
+                Err(_) if asked.elapsed() < OPEN_TRANSACTION => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(format!("the positions of `{group}`: {error}")),
+            }
+        };
         let mut positions = HashMap::new();
         for element in committed.elements() {
-            element.error().map_err(|error| format!("the positions of `{group}`: {error}"))?;
             if let Offset::Offset(offset) = element.offset() {
                 positions.insert((element.topic().to_owned(), element.partition()), offset);
             }
