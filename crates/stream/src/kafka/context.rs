@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_connection_that_broke_is_counted_and_one_that_was_closed_or_never_made_is_not() {
         let ear = Ear::default();
-        let mut after = |what: &str, state: &str| {
+        let after = |what: &str, state: &str| {
             ear.hear_line(
                 RDKafkaLogLevel::Debug,
                 "FAIL",
