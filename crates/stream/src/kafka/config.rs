@@ -94,7 +94,7 @@ fn producer(settings: &Settings) -> ClientConfig {
         .set("linger.ms", "2")
         .set("message.max.bytes", RECORD_BYTES_MOST)
         .set("queue.buffering.max.messages", "200000")
-        .set("queue.buffering.max.kbytes", "65536");
+        .set("queue.buffering.max.kbytes", "16384");
     config
 }
 
