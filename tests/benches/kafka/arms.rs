@@ -15,6 +15,9 @@ use crate::speed::{self, Crew, Speed};
 /// Events a second at which latency is measured.
 const RATES: [u64; 3] = [50, 200, 2_000];
 
+/// How often each has its turn at a rate: what else the machine does should not fall on one alone.
+const TURNS: u32 = 2;
+
 /// The most memory that is wanted at full speed, in MiB, that for identities aside.
 const PEAK: u64 = 128;
 
@@ -30,6 +33,7 @@ pub(crate) fn speed(options: &Options, of: (&str, Format, f64), report: &mut Rep
             let speed = speed::alone(&site, who);
             outputs.check(site.brokers(), &site.job, site.next);
             tell(&format!("{name}, round {round}"), &speed);
+            report.disturbed(speed.others);
             speed
         });
         rounds.push(both);
@@ -66,27 +70,34 @@ pub(crate) fn speed(options: &Options, of: (&str, Format, f64), report: &mut Rep
 /// Latency at each rate.
 pub(crate) fn latency(options: &Options, report: &mut Report) -> Option<()> {
     let mut site = warm(options, "latency", Format::Json, report)?;
-    let [copy, hinge]: [Vec<Latency>; 2] =
-        Who::BOTH.map(|who| latency::measure(&mut site, who, (&RATES, options.lasting)));
-    for ((rate, copy), hinge) in RATES.iter().zip(&copy).zip(&hinge) {
-        println!("latency at {rate}: {} and {} notifications", copy.told, hinge.told);
-        let hoped = if *rate == 2_000 { [", 35 ms hoped for", ", 90 ms hoped for"] } else { ["", ""] };
-        for (what, of, hoped) in [
-            ("p50", (|latency| latency.half) as fn(&Latency) -> f64, hoped[0]),
-            ("p99", |latency| latency.most, hoped[1]),
-        ] {
-            let ratio = of(hinge) / of(copy);
+    let mut both = Who::BOTH.map(|_| vec![Latency::default(); RATES.len()]);
+    for _ in 0..TURNS {
+        for (who, measured) in Who::BOTH.into_iter().zip(&mut both) {
+            let turn = latency::measure(&mut site, who, (&RATES, options.lasting / TURNS));
+            let before = std::mem::take(measured);
+            *measured = before.into_iter().zip(turn).map(|(before, turn)| before.with(turn)).collect();
+        }
+    }
+    let [copy, hinge] = &both;
+    for ((rate, copy), hinge) in RATES.iter().zip(copy).zip(hinge) {
+        let (of_copy, of_hinge) = (copy.notifications(), hinge.notifications());
+        println!("latency at {rate}: {of_copy} notifications of the copy, {of_hinge} of hinge");
+        let mut numbers = serde_json::Map::new();
+        for (percent, hoped) in [(50, 35), (99, 90)] {
+            let (hinge, copy) = (hinge.percentile(percent), copy.percentile(percent));
+            let ratio = hinge / copy;
+            let hoped = if *rate == 2_000 { format!(", {hoped} ms hoped for") } else { String::new() };
             report.row(Row {
-                what: format!("latency at {rate} events/s, {what}, ms"),
-                hinge: format!("{:.1}", of(hinge)),
-                copy: format!("{:.1}", of(copy)),
+                what: format!("latency at {rate} events/s, p{percent}, ms"),
+                hinge: format!("{hinge:.1}"),
+                copy: format!("{copy:.1}"),
                 ratio: format!("{ratio:.2}"),
                 wanted: format!("at most 1.3{hoped}"),
                 met: Some(ratio <= 1.3),
             });
+            numbers.insert(format!("p{percent}_ms"), json!({"hinge": hinge, "copy": copy}));
         }
-        let numbers = |latency: &Latency| json!({"p50_ms": latency.half, "p99_ms": latency.most});
-        report.number(&format!("latency_{rate}"), json!({"hinge": numbers(hinge), "copy": numbers(copy)}));
+        report.number(&format!("latency_{rate}"), Json::Object(numbers));
     }
     Some(())
 }
@@ -106,11 +117,13 @@ pub(crate) fn processes(options: &Options, report: &mut Report) -> Option<()> {
         let speed = speed::together(&mut site, &crew, options.events);
         outputs.check(site.brokers(), &site.job, site.next);
         tell(name, &speed);
+        report.disturbed(speed.others);
         for (what, value) in [
             ("events per second", thousands(speed.per_second)),
             ("events per CPU second", thousands(speed.per_cpu_second)),
             ("broker, us per event", format!("{:.1}", speed.broker)),
             ("processors kept busy", format!("{:.2}", speed.busy)),
+            ("what limits", speed.limit().to_owned()),
         ] {
             report.row(Row::alone(&format!("{name}: {what}"), value));
         }
@@ -149,13 +162,15 @@ fn tell(when: &str, speed: &Speed) {
     let threads: Vec<String> =
         threads.iter().take(3).map(|(name, cpu)| format!("{name} {cpu:.1} s")).collect();
     println!(
-        "{when}: {} {} events/s, {} per CPU second, broker {:.1} us per event, {:.2} processors busy, peak {} MiB, {} \
+        "{when}: {} {} events/s, {} per CPU second, broker {:.1} us per event, {:.2} processors busy \
+         and {:.2} of others, peak {} MiB, {} \
          threads, {} descriptors, {} series; first progress after {:.1} s; {}",
         speed.who.name(),
         thousands(speed.per_second),
         thousands(speed.per_cpu_second),
         speed.broker,
         speed.busy,
+        speed.others,
         speed.peak,
         speed.threads,
         speed.descriptors,
@@ -172,6 +187,7 @@ fn numbers(speed: &Speed) -> Json {
         "events_per_cpu_second": speed.per_cpu_second,
         "broker_us_per_event": speed.broker,
         "processors_busy": speed.busy,
+        "processors_busy_of_others": speed.others,
         "peak_mib": speed.peak,
         "identities_mib": speed.identities,
         "threads": speed.threads,

@@ -17,15 +17,26 @@ const PRIMER: u64 = 4_000;
 /// The beginning of each rate is not measured either.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// At one rate.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Latency {
-    /// Milliseconds that half of the notifications took at most.
-    pub(crate) half: f64,
-    /// That 99 of 100 took at most.
-    pub(crate) most: f64,
-    /// How many were measured.
-    pub(crate) told: usize,
+/// Milliseconds that each notification took, at one rate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Latency(Vec<f64>);
+
+impl Latency {
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// What so many of a hundred took at most.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        let mut took = self.0.clone();
+        took.sort_by(f64::total_cmp);
+        took[took.len() * percent / 100]
+    }
+
+    pub(crate) fn notifications(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Writes events at each rate for a while and lets one process of `who` work on them.
@@ -86,7 +97,5 @@ fn at_rate(site: &mut Site, who: Who, (rate, lasting): (u64, Duration)) -> Laten
         let written = written[usize::try_from(event - first).ok()?];
         (written - begun >= SETTLING).then(|| (at - written).as_secs_f64() * 1e3)
     });
-    let mut took: Vec<f64> = took.collect();
-    took.sort_by(f64::total_cmp);
-    Latency { half: took[took.len() / 2], most: took[took.len() * 99 / 100], told: took.len() }
+    Latency(took.collect())
 }

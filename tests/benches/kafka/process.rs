@@ -17,6 +17,17 @@ pub(crate) fn cpu_seconds(process: u32) -> f64 {
     ticks as f64 / TICKS_PER_SECOND
 }
 
+/// Seconds that all processors together were not idle.
+#[expect(clippy::cast_precision_loss, reason = "hundredths of seconds since the machine began")]
+pub(crate) fn machine_seconds() -> f64 {
+    let told = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = told.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = first.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    // Idle and waiting for the disk are the fourth and the fifth; from the ninth on it is counted again.
+    let busy = ticks.iter().enumerate().filter(|(place, _)| ![3, 4].contains(place) && *place < 8);
+    busy.map(|(_, ticks)| *ticks).sum::<u64>() as f64 / TICKS_PER_SECOND
+}
+
 /// A field of `/proc/PID/status` in its own unit.
 fn status(process: u32, field: &str) -> u64 {
     let told = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();

@@ -4,6 +4,9 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value as Json};
 
+/// The benchmark's own clients take about a tenth of a processor.
+const DISTURBED: f64 = 0.3;
+
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -41,6 +44,8 @@ impl Row {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
+    /// Processors that something else kept busy, at most in any run.
+    disturbed: f64,
     numbers: Map<String, Json>,
 }
 
@@ -51,6 +56,11 @@ impl Report {
 
     pub(crate) fn number(&mut self, name: &str, value: Json) {
         self.numbers.insert(name.to_owned(), value);
+    }
+
+    /// How many processors something else kept busy in a run.
+    pub(crate) fn disturbed(&mut self, processors: f64) {
+        self.disturbed = self.disturbed.max(processors);
     }
 
     /// Prints it all; `true` if everything that is wanted was met.
@@ -69,6 +79,13 @@ impl Report {
             line.push(cells[5].to_owned());
             println!("{}", line.join("  ").trim_end());
         }
+        if self.disturbed > DISTURBED {
+            println!(
+                "\nsomething else kept up to {:.1} processors busy: times, and ratios of them, say little",
+                self.disturbed
+            );
+        }
+        self.number("processors_busy_of_others", self.disturbed.into());
         let met = self.rows.iter().all(|row| row.met != Some(false));
         self.number("met", met.into());
         println!("\n{}", Json::Object(self.numbers));

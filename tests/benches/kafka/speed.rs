@@ -22,6 +22,8 @@ pub(crate) struct Speed {
     pub(crate) broker: f64,
     /// Processors that workers and broker kept busy.
     pub(crate) busy: f64,
+    /// Those that everything else kept busy, this benchmark among it.
+    pub(crate) others: f64,
     /// Of the largest process, in MiB.
     pub(crate) peak: u64,
     pub(crate) threads: u64,
@@ -41,13 +43,28 @@ struct Sample {
     done: Vec<u64>,
     cpu: f64,
     broker: f64,
+    machine: f64,
+}
+
+impl Speed {
+    /// What keeps it from being faster.
+    pub(crate) fn limit(&self) -> &'static str {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let busy = u32::try_from(processors).map_or(1.0, f64::from) * 0.9;
+        match (self.busy >= busy, self.busy + self.others >= busy) {
+            (true, _) => "processors",
+            (false, true) => "processors, others had them",
+            (false, false) => "waiting for the broker",
+        }
+    }
 }
 
 impl Sample {
     fn take(progress: &Progress, workers: &[Worker], site: &Site) -> Self {
         let done = progress.now();
         let cpu = workers.iter().map(|worker| process::cpu_seconds(worker.process())).sum();
-        Self { at: Instant::now(), done, cpu, broker: site.broker_cpu() }
+        let machine = process::machine_seconds();
+        Self { at: Instant::now(), done, cpu, broker: site.broker_cpu(), machine }
     }
 
     fn events(&self) -> u64 {
@@ -129,6 +146,7 @@ fn follow(site: &Site, who: Who, (mut workers, first): (Vec<Worker>, Sample)) ->
         per_cpu_second: events / cpu,
         broker: broker / events * 1e6,
         busy: (cpu + broker) / seconds,
+        others: (last.machine - first.machine - cpu - broker).max(0.0) / seconds,
         peak: most(process::peak_kibibytes) / 1024,
         threads: most(process::threads),
         descriptors: most(process::descriptors),
