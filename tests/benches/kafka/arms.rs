@@ -106,12 +106,12 @@ pub(crate) fn latency(options: &Options, report: &mut Report) -> Option<()> {
 pub(crate) fn processes(options: &Options, report: &mut Report) -> Option<()> {
     let mut site = warm(options, "processes", Format::Json, report)?;
     let one = Crew::one(Who::Hinge);
-    let mut crews =
-        vec![("one process", one.clone()), ("two processes", Crew { processes: 2, ..one.clone() })];
-    if let Some(workers) = options.workers {
-        let environment = vec![("HINGE_STREAM__WORKERS", workers.to_string())];
-        crews.push(("one process, several workers", Crew { environment, ..one }));
-    }
+    let environment = vec![("HINGE_STREAM__WORKERS", options.workers.to_string())];
+    let crews = [
+        ("one process", one.clone()),
+        ("two processes", Crew { processes: 2, ..one.clone() }),
+        ("one process, several workers", Crew { workers: options.workers, environment, ..one }),
+    ];
     for (name, crew) in crews {
         let outputs = site.outputs(Who::Hinge);
         let speed = speed::together(&mut site, &crew, options.events);
@@ -134,7 +134,7 @@ pub(crate) fn processes(options: &Options, report: &mut Report) -> Option<()> {
 
 /// A site where everybody has run once, and the copy knows what to write.
 pub(crate) fn warm(options: &Options, name: &str, format: Format, report: &mut Report) -> Option<Site> {
-    let mut site = Site::start(format, &options.hinge)?;
+    let mut site = Site::start(format, (&options.hinge, options.lean))?;
     let outputs = site.outputs(Who::Hinge);
     site.write(options.events);
     let hinge = speed::alone(&site, Who::Hinge);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hinge_tests::program;
 
 pub(crate) const USAGE: &str = "kafka [--quick] [--only json,avro,latency,processes] [--events NUMBER] [--rounds NUMBER] \
-                                [--soak MINUTES] [--hinge PATH] [--workers NUMBER]";
+                                [--soak MINUTES] [--hinge PATH] [--workers NUMBER] [--lean-copy]";
 
 /// The parts of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,9 @@ pub(crate) struct Options {
     pub(crate) lasting: Duration,
     pub(crate) hinge: PathBuf,
     /// Also measure one process of so many workers.
-    pub(crate) workers: Option<u64>,
+    pub(crate) workers: usize,
+    /// Whether the copy is told of failed deliveries only.
+    pub(crate) lean: bool,
     /// Instead of everything else: work at half of the maximum for so long.
     pub(crate) soak: Option<Duration>,
 }
@@ -51,7 +53,8 @@ impl Options {
             rounds: 3,
             lasting: Duration::from_secs(20),
             hinge: PathBuf::new(),
-            workers: None,
+            workers: 2,
+            lean: false,
             soak: None,
         };
         let mut rest = arguments.iter();
@@ -65,10 +68,11 @@ impl Options {
                     (options.events, options.rounds) = (60_000, 1);
                     options.lasting = Duration::from_secs(8);
                 }
+                "--lean-copy" => options.lean = true,
                 "--only" => options.arms = value()?.split(',').map(arm).collect::<Result<_, _>>()?,
                 "--events" => options.events = number(value()?)?,
                 "--rounds" => options.rounds = usize::try_from(number(value()?)?.max(1)).unwrap_or(1),
-                "--workers" => options.workers = Some(number(value()?)?),
+                "--workers" => options.workers = usize::try_from(number(value()?)?).unwrap_or(1),
                 "--soak" => options.soak = Some(Duration::from_mins(number(value()?)?)),
                 "--hinge" => options.hinge = PathBuf::from(value()?),
                 _ => return Err(format!("nobody knows `{argument}`")),

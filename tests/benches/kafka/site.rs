@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::check::{Outputs, Who};
 use crate::clients::{self, PATIENCE};
 use crate::generator::Generator;
-use crate::process;
+use crate::{copy, process};
 
 /// Longer than anything here takes that goes on.
 pub(crate) const STUCK: Duration = Duration::from_mins(2);
@@ -32,6 +32,8 @@ pub(crate) struct Site {
     pub(crate) job: Job,
     folder: TempDir,
     hinge: PathBuf,
+    /// See [`copy::LEAN`].
+    lean: bool,
     /// The number of the next event to be written.
     pub(crate) next: u64,
 }
@@ -45,12 +47,12 @@ pub(crate) struct Worker {
 
 impl Site {
     /// `None` where there is no broker to be had, which has then been told.
-    pub(crate) fn start(format: Format, hinge: &Path) -> Option<Self> {
+    pub(crate) fn start(format: Format, (hinge, lean): (&Path, bool)) -> Option<Self> {
         let broker = Broker::start_full()?;
         let folder =
             tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is writable");
         let job = Job::write(format, &folder.path().join("policy"));
-        let site = Self { broker, job, folder, hinge: hinge.to_owned(), next: 0 };
+        let site = Self { broker, job, folder, hinge: hinge.to_owned(), lean, next: 0 };
         let policy = site.policy();
         let arguments = ["topics", "apply", "--inputs", "--brokers", site.brokers(), "--policy", &policy];
         Running::start(&mut program::program(hinge, arguments)).ended().well();
@@ -95,7 +97,8 @@ impl Site {
             Who::Copy => {
                 let this = std::env::current_exe().expect("a running program has a path");
                 let plan = self.plan().display().to_string();
-                program::program(&this, [COPY, brokers, who.group(), instance, &plan])
+                let reports = if self.lean { copy::LEAN } else { "each" };
+                program::program(&this, [COPY, brokers, who.group(), instance, &plan, reports])
             }
         };
         command.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -123,14 +126,14 @@ impl Site {
         });
     }
 
-    /// Waits until so many workers of `who` share the partitions.
-    pub(crate) fn joined(&self, who: Who, workers: &mut [Worker]) {
+    /// Waits until so many members share the partitions.
+    pub(crate) fn joined(&self, who: Who, (members, workers): (usize, &mut [Worker])) {
         let looking = clients::reader(self.brokers(), "benchmark", "read_uncommitted");
         until(STUCK, "the group is complete", || {
             workers.iter_mut().for_each(Worker::must_run);
             let groups = looking.fetch_group_list(Some(who.group()), PATIENCE).ok()?;
             let group = groups.groups().first()?;
-            (group.state() == "Stable" && group.members().len() == workers.len()).then_some(())
+            (group.state() == "Stable" && group.members().len() == members).then_some(())
         });
     }
 

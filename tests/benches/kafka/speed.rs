@@ -77,13 +77,15 @@ impl Sample {
 pub(crate) struct Crew {
     pub(crate) who: Who,
     pub(crate) processes: usize,
+    /// Of each process.
+    pub(crate) workers: usize,
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Crew {
     /// One process, as it is by itself.
     pub(crate) fn one(who: Who) -> Self {
-        Self { who, processes: 1, environment: Vec::new() }
+        Self { who, processes: 1, workers: 1, environment: Vec::new() }
     }
 
     pub(crate) fn start(&self, site: &Site) -> Vec<Worker> {
@@ -113,7 +115,7 @@ pub(crate) fn together(site: &mut Site, crew: &Crew, events: u64) -> Speed {
     let progress = Progress::of(site.brokers(), crew.who);
     let started = Instant::now();
     let mut workers = crew.start(site);
-    site.joined(crew.who, &mut workers);
+    site.joined(crew.who, (crew.processes * crew.workers, &mut workers));
     let took = started.elapsed();
     site.write(events);
     let first = Sample::take(&progress, &workers, site);
