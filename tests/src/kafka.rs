@@ -59,8 +59,19 @@ impl Broker {
         Self::try_start().map_err(|missing| missing.tell()).ok()
     }
 
+    /// A broker with the compiler and the heap of a production one, for measurements. It is gone when dropped.
+    ///
+    /// `None` where there can be none; whoever asked has then been told.
+    pub fn start_full() -> Option<Self> {
+        Self::start_with(&[("HINGE_BROKER_FULL", "1")]).map_err(|missing| missing.tell()).ok()
+    }
+
     fn try_start() -> Result<Self, Missing> {
-        let mut keeper = Keeper::start();
+        Self::start_with(&[])
+    }
+
+    fn start_with(environment: &[(&str, &str)]) -> Result<Self, Missing> {
+        let mut keeper = Keeper::start(environment);
         let address = keeper.start_broker()?;
         Ok(Self { address, keeper: Some(keeper) })
     }
@@ -68,6 +79,20 @@ impl Broker {
     /// Where clients find it, as for `bootstrap.servers`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The number of the broker's own process, if it runs and is ours.
+    pub fn process(&self) -> Option<u32> {
+        let keeper = self.keeper.as_ref()?.process.id();
+        let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+        let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers.find(|number| {
+            // `NUMBER (NAME) STATE PARENT ..`, and the keeper has other children now and then.
+            let told = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            let (head, tail) = told.rsplit_once(')').unwrap_or_default();
+            let parent = tail.split_whitespace().nth(1).and_then(|parent| parent.parse().ok());
+            head.ends_with("(java") && parent == Some(keeper)
+        })
     }
 
     /// Ends the broker in the orderly way and waits until it has ended.
@@ -181,8 +206,9 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start() -> Self {
+    fn start(environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(KEEPER)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
