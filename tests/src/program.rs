@@ -17,7 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program with these arguments, not started yet.
 pub fn hinge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(binary());
+    command("hinge", arguments)
+}
+
+/// Another program of the workspace with these arguments, not started yet.
+pub fn command<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
+    let path = binary(program).unwrap_or_else(|missing| panic!("{missing}"));
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HINGE_")) {
         command.env_remove(name);
     }
@@ -30,13 +36,14 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hinge(arguments)).ended()
 }
 
-/// Beside this executable, or one folder up: Cargo puts tests and benchmarks into `deps`.
-fn binary() -> PathBuf {
+/// Where a program of the workspace is: beside this executable, or one folder up, since Cargo puts tests and
+/// benchmarks into `deps`. Otherwise what to do.
+pub fn binary(program: &str) -> Result<PathBuf, String> {
     let this = std::env::current_exe().expect("a running program has a path");
-    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join("hinge")).collect();
-    places.iter().find(|path| path.is_file()).cloned().unwrap_or_else(|| {
-        panic!(
-            "`{}` is not there; build it first: `cargo build -p hinge` (`make test` does)",
+    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(program)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        format!(
+            "`{}` is not there; build it first: `cargo build -p {program}` (`make test` does)",
             places[1].display()
         )
     })
@@ -129,6 +136,16 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our own child can be asked").is_none()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit code once it has ended; `Some(None)` where a signal ended it.
+    pub fn code(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().expect("our own child can be asked").map(|status| status.code())
     }
 
     /// Sends a signal by its name, such as `TERM`.
