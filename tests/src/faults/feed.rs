@@ -4,7 +4,7 @@
 //! It is connected to the broker directly, past any relay. Beside the records, transactions are begun, filled
 //! and aborted in the same topics: whoever reads what is not committed betrays itself by telling of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -43,6 +43,8 @@ struct Shared {
     /// Behind the last acknowledged record of each partition.
     ends: Mutex<BTreeMap<Place, i64>>,
     acknowledged: AtomicU64,
+    /// Each of them.
+    offsets: Mutex<BTreeMap<Place, BTreeSet<i64>>>,
     /// Records a second; 0 is as many as go.
     rate: AtomicU32,
     haunted: AtomicBool,
@@ -92,6 +94,11 @@ impl Feed {
         self.shared.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The offset of each acknowledged record.
+    pub fn offsets(&self) -> BTreeMap<Place, BTreeSet<i64>> {
+        self.shared.offsets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether everything is written.
     pub fn is_done(&self) -> bool {
         self.threads.iter().all(JoinHandle::is_finished)
@@ -127,6 +134,11 @@ impl ProducerContext for Acknowledged {
             Ok(record) => {
                 let place = (record.topic().to_owned(), record.partition());
                 let mut ends = self.0.ends.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut offsets = self.0.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+                let offsets = offsets.entry(place.clone()).or_default();
+                if !offsets.insert(record.offset()) {
+                    self.0.fail(format!("{place:?}: {} was acknowledged twice", record.offset()));
+                }
                 let end = ends.entry(place).or_default();
                 *end = (*end).max(record.offset() + 1);
                 self.0.acknowledged.fetch_add(1, Ordering::SeqCst);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hinge_stream::{Log, Outgoing};
+use hinge_stream::{Log, Outgoing, Record};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -60,11 +60,14 @@ impl Drop for Watcher {
 }
 
 /// The verdict on what is on the broker, as the checker words it.
-pub fn judge(stage: &mut Stage) -> Json {
+pub(super) fn judge(stage: &mut Stage) -> Json {
     let seen = stage.watcher.take().map(|mut watcher| (watcher.end(), watcher));
     if let Some((Err(why), _)) = &seen {
         stage.complain(why.clone());
     }
+    let mut unread = unreadable(stage);
+    unread.truncate(10);
+    unread.into_iter().for_each(|sentence| stage.complain(sentence));
     let judged = match binary(CHECKER) {
         Ok(program) => {
             let seen = seen.as_ref().and_then(|(seen, _)| seen.as_ref().ok());
@@ -100,6 +103,25 @@ fn check(stage: &Stage, program: &Path, seen: Option<&Path>) -> Result<Json, Str
             Err(format!("the checker could not check, exit code {code:?}: {why}"))
         }
     }
+}
+
+/// What was acknowledged to the feed and cannot be read: the broker lost it, or the feed was lied to.
+fn unreadable(stage: &Stage) -> Vec<String> {
+    let log = stage.site.open();
+    let (mut left, mut unknown) = (stage.feed.offsets(), Vec::new());
+    let mut reader = log.reader().expect("the log can be read");
+    for topic in Stage::inputs() {
+        let each = &mut |record: Record| {
+            let place = (record.place.topic.to_string(), record.place.partition);
+            if !left.get_mut(&place).is_some_and(|left| left.remove(&record.offset.0)) {
+                unknown.push(format!("{place:?}: {} can be read and was never acknowledged", record.offset));
+            }
+        };
+        read_all(reader.as_mut(), &topic, each).expect("the inputs can be read");
+    }
+    let missing = left.into_iter().flat_map(|(place, left)| left.into_iter().map(move |at| (place.clone(), at)));
+    unknown.extend(missing.map(|(place, at)| format!("{place:?}: {at} was acknowledged and cannot be read")));
+    unknown
 }
 
 /// The offset of each input record that can be read, by its place among those of its partition.

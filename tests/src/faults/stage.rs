@@ -27,7 +27,7 @@ use crate::shop::write_policy;
 use crate::site::{Site, words};
 
 /// The group of the router.
-pub const GROUP: &str = "hinge-router";
+pub(super) const GROUP: &str = "hinge-router";
 
 /// How often a stage is looked after.
 const GLANCE: Duration = Duration::from_millis(25);

@@ -17,7 +17,7 @@ use super::{Fault, Wanted};
 const CATCHING_UP: Duration = Duration::from_mins(4);
 
 /// A worker that is asked to end has to be gone after this long.
-pub const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 
 /// A broker ends a transaction after 15 s, and looks for such every 10 s.
 const TRANSACTIONS_END: Duration = Duration::from_secs(40);
@@ -70,7 +70,7 @@ pub fn run(fault: &Fault, wanted: &Wanted) -> Option<Json> {
 }
 
 /// Whole milliseconds, so that lines stay readable.
-pub fn rounded(time: Duration) -> f64 {
+pub(super) fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
@@ -148,7 +148,7 @@ fn endings(stage: &mut Stage, allowed: &[i32]) {
 }
 
 /// A plan from which most faults differ in little.
-pub fn usual(wanted: &Wanted, lasts: Duration) -> Plan {
+pub(super) fn usual(wanted: &Wanted, lasts: Duration) -> Plan {
     // The first fifth and some rest come on top of the fault.
     let seconds = u32::try_from(lasts.as_secs().max(1)).unwrap_or(u32::MAX);
     let rate = (wanted.events * 7 / 10 / seconds).clamp(20, 2_000);
