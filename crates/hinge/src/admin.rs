@@ -1,6 +1,5 @@
 //! The admin port: `/livez`, `/readyz`, `/metrics`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,10 +8,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use hinge_router::Pulse;
 use prometheus::{Registry, TextEncoder};
 use tokio::net::TcpListener;
 
+use crate::crew::Crew;
 use crate::exit::Coded;
 
 /// A worker that has not gone round for this long hangs: longer than it may wait for brokers that are away,
@@ -23,7 +22,7 @@ const STUCK_AFTER: Duration = Duration::from_mins(2);
 #[derive(Clone)]
 pub(crate) struct Admin {
     pub(crate) registry: Registry,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) crew: Crew,
 }
 
 /// Opens the port and serves it until the process ends.
@@ -51,7 +50,7 @@ pub(crate) async fn serve(listen: &str, admin: Admin) -> Result<()> {
 
 /// Live: the worker goes round. A broker that is away does not make it dead.
 async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
-    let standing = admin.pulse.since_last_beat();
+    let standing = admin.crew.since_last_beat();
     if standing < STUCK_AFTER {
         (StatusCode::OK, "live\n".to_owned())
     } else {
@@ -65,8 +64,8 @@ async fn livez(State(admin): State<Admin>) -> impl IntoResponse {
 /// Ready: partitions are given, what had to be read back has been, and none of them has stopped, so that a
 /// release under which everything is rejected is not rolled out any further.
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
-    let stopped = admin.pulse.stopped();
-    if !admin.pulse.is_ready() {
+    let stopped = admin.crew.stopped();
+    if !admin.crew.is_ready() {
         (StatusCode::SERVICE_UNAVAILABLE, "waiting for partitions\n".to_owned())
     } else if stopped.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())

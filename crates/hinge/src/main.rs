@@ -5,6 +5,7 @@ mod arguments;
 mod by;
 mod cli;
 mod confluent;
+mod crew;
 mod demo;
 mod exit;
 mod explain;

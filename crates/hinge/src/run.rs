@@ -1,7 +1,6 @@
 //! `hinge run`: starts the services, waits, drains.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -11,6 +10,7 @@ use hinge_stream::SessionOptions;
 
 use crate::admin::Admin;
 use crate::arguments::{Format, LogArgs, PolicyArgs};
+use crate::crew::{Crew, Plan};
 use crate::exit::Coded;
 use crate::opening::IfMissing;
 use crate::settings::Settings;
@@ -41,6 +41,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) instance: Option<String>,
 
+    /// How many workers this process has on Kafka, each with its share of the partitions [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) workers: Option<usize>,
+
     /// Where /livez, /readyz and /metrics are served [default: 127.0.0.1:9464; with --drain nowhere]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) admin: Option<String>,
@@ -68,36 +72,45 @@ pub(crate) fn run(args: &RunArgs, mut settings: Settings, format: Format, out: &
     let topics = settings.topics_read(&loaded.sources)?;
     let registry = telemetry::registry(&loaded.policy.version)?;
     let metrics = Metrics::register(&registry, &loaded.policy, &topics)?;
-    let pulse = Arc::new(Pulse::default());
-    let watch = Watch::start(&settings.admin.listen, Admin { registry, pulse: Arc::clone(&pulse) })?;
+    let crew = Crew::of(settings.workers()?);
+    let watch = Watch::start(&settings.admin.listen, Admin { registry, crew: crew.clone() })?;
 
     let opened = opening::open_log(&settings, IfMissing::Begin)?;
     opening::prepare_embedded(&opened, &settings, &loaded)?;
     // One role so far: whichever are asked for, it is the router.
     let Role::Router = args.role.first().copied().unwrap_or(Role::Router);
-    let (mut session, mut reader) =
-        (opened.log.session(&session_options(&settings, &topics)?)?, opened.log.reader()?);
-    versions::store(&Version::of(&loaded), &catalogue, session.as_mut(), reader.as_mut())?;
-    let router = Router::new(Parts {
-        session,
-        reader,
-        policy: Arc::new(loaded.policy),
-        catalogue,
-        sources: loaded.sources,
-        settings: hinge_router::Settings {
-            limits: settings.limits(),
-            windows: settings.windows(&topics),
-            hold: settings.hold(),
-            stops: settings.stops(),
-            clock: Clock::Wall,
-            drain: args.drain,
-        },
-        metrics,
-        pulse,
-    });
+    let version = Version::of(&loaded);
+    let policy = Arc::new(loaded.policy);
+    let start_at = settings.start_at()?;
+    let start = |seat: usize, pulse: &Arc<Pulse>| -> Result<Router> {
+        let options = SessionOptions {
+            group: format!("hinge-{ROLE}"),
+            instance: instance(&settings.stream.instance, seat),
+            topics: topics.clone(),
+            start_at,
+        };
+        let (mut session, mut reader) = (opened.log.session(&options)?, opened.log.reader()?);
+        versions::store(&version, &catalogue, session.as_mut(), reader.as_mut())?;
+        Ok(Router::new(Parts {
+            session,
+            reader,
+            policy: Arc::clone(&policy),
+            catalogue: catalogue.clone(),
+            sources: loaded.sources.clone(),
+            settings: hinge_router::Settings {
+                limits: settings.limits(),
+                windows: settings.windows(&topics),
+                hold: settings.hold(),
+                stops: settings.stops(),
+                clock: Clock::Wall,
+                drain: args.drain,
+            },
+            metrics: metrics.at_seat(seat),
+            pulse: Arc::clone(pulse),
+        }))
+    };
     watch.work_begins();
-    let summary = catch_unwind(AssertUnwindSafe(|| router.run()))
-        .map_err(|_| Coded::new("worker-stuck", 70, "the worker ended by a defect of Hinge"))??;
+    let summary = crew.work(&Plan { start: &start, drain: args.drain, metrics: &metrics })?;
     tracing::info!(records = summary.records(), "router ended");
     if args.drain {
         summary::write(&summary, format, out)?;
@@ -126,6 +139,9 @@ fn apply(args: &RunArgs, settings: &mut Settings) {
     if let Some(start_at) = &args.start_at {
         settings.stream.start_at.clone_from(start_at);
     }
+    if let Some(workers) = args.workers {
+        settings.stream.workers = workers;
+    }
     if let Some(instance) = &args.instance {
         settings.stream.instance.clone_from(instance);
     }
@@ -136,11 +152,7 @@ fn apply(args: &RunArgs, settings: &mut Settings) {
     }
 }
 
-fn session_options(settings: &Settings, topics: &[String]) -> Result<SessionOptions> {
-    Ok(SessionOptions {
-        group: format!("hinge-{ROLE}"),
-        instance: settings.stream.instance.clone(),
-        topics: topics.to_vec(),
-        start_at: settings.start_at()?,
-    })
+/// The instance of a worker: the first one has the process's name.
+fn instance(process: &str, seat: usize) -> String {
+    if seat == 0 { process.to_owned() } else { format!("{process}-{seat}") }
 }

@@ -17,6 +17,9 @@ use crate::exit::Coded;
 /// The defaults, commented.
 pub(crate) const DEFAULTS: &str = include_str!("settings.toml");
 
+/// More workers of one process would only wait for one another.
+const MOST_WORKERS: usize = 64;
+
 /// All settings; unknown ones are refused.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,7 @@ pub(crate) struct StreamSettings {
     pub(crate) brokers: String,
     pub(crate) start_at: String,
     pub(crate) instance: String,
+    pub(crate) workers: usize,
     pub(crate) static_membership: bool,
     pub(crate) input_partitions: i32,
     pub(crate) replication: i32,
@@ -123,6 +127,10 @@ impl Settings {
     /// What no type can say: input topics that are not Hinge's own, a place to start that there is.
     pub(crate) fn checked(self) -> Result<Self> {
         self.start_at()?;
+        if !(1..=MOST_WORKERS).contains(&self.stream.workers) {
+            let message = format!("stream.workers is from 1 to {MOST_WORKERS}");
+            return Err(Coded::new("settings-invalid", 78, message).into());
+        }
         let (percent, row) = (self.router.stop_percent, self.router.stop_in_a_row);
         if !(0.0..=100.0).contains(&percent) || row > 0 && row > self.router.stop_window {
             let message =
@@ -238,6 +246,15 @@ impl Settings {
                 Ok(Some(StartAt::Time(instant.as_millisecond())))
             }
         }
+    }
+
+    /// How many workers there are: the embedded log has room for one.
+    pub(crate) fn workers(&self) -> Result<usize> {
+        if self.stream.brokers.is_empty() && self.stream.workers > 1 {
+            let message = "the embedded log has one worker; give --brokers for more, or leave --workers out";
+            return Err(Coded::new("settings-invalid", 78, message).into());
+        }
+        Ok(self.stream.workers)
     }
 
     /// The settings in force on one line, to be logged once. There are no secrets among them yet.

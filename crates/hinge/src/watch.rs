@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::{self, Admin};
+use crate::crew::Crew;
 use crate::exit::{self, Coded};
 
 /// How long a worker may take to finish its batch once it is asked to end; Kubernetes waits 30 s by default.
@@ -40,12 +41,12 @@ impl Watch {
                 Err(error) => return drop(report.send(Err(error.into()))),
             };
             runtime.block_on(async {
-                let pulse = Arc::clone(&admin.pulse);
+                let crew = admin.crew.clone();
                 match prepare(&listen, admin).await {
                     Ok(signals) => {
                         // The process goes on whether or not somebody took the report.
                         let _ = report.send(Ok(()));
-                        hear(signals, &seen, &pulse).await;
+                        hear(signals, &seen, &crew).await;
                     }
                     Err(error) => drop(report.send(Err(error))),
                 }
@@ -76,7 +77,7 @@ async fn prepare(listen: &str, admin: Admin) -> Result<Signals> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "ending at once, without draining, is what was asked for")]
-async fn hear(mut signals: Signals, working: &AtomicBool, pulse: &hinge_router::Pulse) {
+async fn hear(mut signals: Signals, working: &AtomicBool, crew: &Crew) {
     let mut asked = false;
     loop {
         tokio::select! {
@@ -96,6 +97,6 @@ async fn hear(mut signals: Signals, working: &AtomicBool, pulse: &hinge_router::
         }
         asked = true;
         tracing::info!("asked to end: finishing the batch; a second signal ends at once");
-        pulse.request_stop();
+        crew.request_stop();
     }
 }

@@ -1,6 +1,7 @@
 //! Metrics of what does not go on by itself: held keys and stopped partitions.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hinge_stream::TopicPartition;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -15,7 +16,13 @@ pub(crate) struct HeldMetrics {
     keys: IntGaugeVec,
     records: IntGaugeVec,
     stopped: IntGaugeVec,
+    /// What each worker holds, by its seat and by topic.
+    by_seat: Arc<Mutex<BTreeMap<usize, ByTopic>>>,
+    seat: usize,
 }
+
+/// Held keys and records by topic.
+type ByTopic = BTreeMap<String, (usize, usize)>;
 
 impl HeldMetrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
@@ -34,6 +41,8 @@ impl HeldMetrics {
                 "1 while a partition stands still for this reason, and somebody has to act.",
                 &["topic", "partition", "reason"],
             )?,
+            by_seat: Arc::default(),
+            seat: 0,
         };
         registry.register(Box::new(metrics.released.clone()))?;
         for gauges in [&metrics.keys, &metrics.records, &metrics.stopped] {
@@ -58,14 +67,23 @@ impl HeldMetrics {
         }
     }
 
+    /// The same metrics, for the worker with this number.
+    pub(crate) fn at_seat(&self, seat: usize) -> Self {
+        Self { seat, ..self.clone() }
+    }
+
+    /// What this worker holds; the metrics tell the sum over all workers.
     pub(crate) fn held(&self, by_topic: &BTreeMap<&str, (usize, usize)>) {
+        let ours = by_topic.iter().map(|(topic, held)| ((*topic).to_owned(), *held)).collect();
+        let mut by_seat = self.by_seat.lock().unwrap_or_else(PoisonError::into_inner);
+        by_seat.insert(self.seat, ours);
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         // What is held no longer in a topic goes away with its series.
         self.keys.reset();
         self.records.reset();
-        for (topic, (keys, records)) in by_topic {
-            self.keys.with_label_values(&[topic]).set(count(*keys));
-            self.records.with_label_values(&[topic]).set(count(*records));
+        for (topic, (keys, records)) in by_seat.values().flatten() {
+            self.keys.with_label_values(&[topic]).add(count(*keys));
+            self.records.with_label_values(&[topic]).add(count(*records));
         }
     }
 

@@ -1,5 +1,6 @@
 //! How far the group is behind, told at the moment somebody asks.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hinge_stream::GroupLag;
@@ -13,7 +14,9 @@ use crate::clock::wall;
 /// The last known lag of each partition, as a collector: the seconds go on while a worker stands still.
 #[derive(Clone)]
 pub struct GroupLagBoard {
-    shown: Arc<Mutex<Vec<GroupLag>>>,
+    /// By the worker's seat.
+    shown: Arc<Mutex<BTreeMap<usize, Vec<GroupLag>>>>,
+    seat: usize,
     seconds: GaugeVec,
     records: IntGaugeVec,
 }
@@ -31,13 +34,19 @@ impl GroupLagBoard {
         );
         Ok(Self {
             shown: Arc::default(),
+            seat: 0,
             seconds: GaugeVec::new(seconds, &labels)?,
             records: IntGaugeVec::new(records, &labels)?,
         })
     }
 
+    /// The same board, for the worker with this number.
+    pub(crate) fn at_seat(&self, seat: usize) -> Self {
+        Self { seat, ..self.clone() }
+    }
+
     pub(crate) fn show(&self, lag: Vec<GroupLag>) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).insert(self.seat, lag);
     }
 }
 
@@ -50,7 +59,7 @@ impl Collector for GroupLagBoard {
         let now = wall().as_millisecond();
         self.seconds.reset();
         self.records.reset();
-        for lag in self.shown.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for lag in self.shown.lock().unwrap_or_else(PoisonError::into_inner).values().flatten() {
             let partition = lag.place.partition.to_string();
             let labels = [ROLE, lag.place.topic.as_ref(), partition.as_str()];
             if let Some(seconds) = seconds_behind(lag, now) {

@@ -38,6 +38,7 @@ mod rehearsal;
 mod repair;
 mod stops;
 mod topics;
+mod worker_metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -154,6 +155,8 @@ pub struct Router {
     waiting_since: Option<Instant>,
     open: bool,
     rollbacks: u32,
+    /// How many uncertain transactions have been counted.
+    uncertain: u64,
     summary: Summary,
 }
 
@@ -181,6 +184,7 @@ impl Router {
             waiting_since: None,
             open: false,
             rollbacks: 0,
+            uncertain: 0,
             summary: Summary::default(),
         }
     }
@@ -192,6 +196,7 @@ impl Router {
                 Polled::Given(positions) => self.take_up(&positions)?,
                 Polled::Taken(places) => self.let_go(&places),
                 Polled::Records(batch) => self.handle(&batch)?,
+                Polled::Unreadable { place, next, why } => self.stop_unreadable(&place, next, why)?,
                 Polled::Idle => {}
             }
             self.operate()?;
@@ -200,6 +205,9 @@ impl Router {
                 self.commit()?;
             }
             self.pulse.beat();
+            let uncertain = self.session.uncertain();
+            self.metrics.made_certain(uncertain - self.uncertain);
+            self.uncertain = uncertain;
             self.metrics.group_lag.show(self.session.lag());
             // A commit that was rolled back has taken the end away again.
             if ending && self.session.at_end() {

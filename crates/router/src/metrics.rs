@@ -15,6 +15,7 @@ use crate::held_metrics::HeldMetrics;
 use crate::lag::GroupLagBoard;
 use crate::outcome::{Outcome, Tally, Told};
 use crate::stops::StopReason;
+use crate::worker_metrics::WorkerMetrics;
 
 /// The hops of a notification that the router sees, from the instant in the first half of the name to
 /// that in the second.
@@ -55,7 +56,7 @@ pub struct Metrics {
     lag_left_out: IntCounterVec,
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
-    rollbacks: IntCounter,
+    workers: WorkerMetrics,
     held: HeldMetrics,
     audiences: AudienceMetrics,
     source_events: IntCounterVec,
@@ -106,10 +107,7 @@ impl Metrics {
                 "hinge_router_texts_unrendered_total",
                 "Notifications that went out with a plain text, because their template failed.",
             )?,
-            rollbacks: IntCounter::new(
-                "hinge_router_transactions_rolled_back_total",
-                "Transactions that were rolled back; their records were decided again.",
-            )?,
+            workers: WorkerMetrics::register(registry)?,
             held: HeldMetrics::register(registry)?,
             audiences: AudienceMetrics::register(registry)?,
             source_events: counters(
@@ -136,7 +134,6 @@ impl Metrics {
             Box::new(metrics.lag_left_out.clone()),
             Box::new(metrics.rule_unknown.clone()),
             Box::new(metrics.unrendered.clone()),
-            Box::new(metrics.rollbacks.clone()),
             Box::new(metrics.source_events.clone()),
             Box::new(metrics.source_unread.clone()),
             Box::new(metrics.source_fell_back.clone()),
@@ -198,8 +195,22 @@ impl Metrics {
         }
     }
 
+    /// The same metrics for the worker with this number among those of the process.
+    pub fn at_seat(&self, seat: usize) -> Self {
+        Self { held: self.held.at_seat(seat), group_lag: self.group_lag.at_seat(seat), ..self.clone() }
+    }
+
+    /// A worker is started again.
+    pub fn restarted(&self) {
+        self.workers.restarts.inc();
+    }
+
+    pub(crate) fn made_certain(&self, transactions: u64) {
+        self.workers.uncertain.inc_by(transactions);
+    }
+
     pub(crate) fn rolled_back(&self) {
-        self.rollbacks.inc();
+        self.workers.rollbacks.inc();
     }
 
     /// Counts what a committed transaction did; `published` is the instant at which it was committed.

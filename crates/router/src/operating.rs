@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use hinge_schema::{Code, Rejection};
-use hinge_stream::Record;
+use hinge_stream::{Offset, Record, TopicPartition};
 
 use crate::decode::{Envelope, Said};
 use crate::error::Error;
@@ -166,6 +166,18 @@ impl Router {
         Ok(Released::Discarded)
     }
 
+    /// What comes next in a partition cannot be read, so it stops there.
+    pub(crate) fn stop_unreadable(
+        &mut self,
+        place: &TopicPartition,
+        next: Offset,
+        why: String,
+    ) -> Result<(), Error> {
+        self.commit()?;
+        self.stops.stop_at(place, next, (StopReason::Unreadable, Some(why)));
+        self.stand_still()
+    }
+
     /// Partitions that were stopped stand still from now on, and somebody is told.
     pub(crate) fn stand_still(&mut self) -> Result<(), Error> {
         if !self.stops.any() {
@@ -185,9 +197,10 @@ impl Router {
                     format!("hinge dead-letters list --topic {}", place.topic)
                 }
                 StopReason::HeldKeys | StopReason::HeldRecords => "hinge held list".to_owned(),
+                StopReason::Unreadable => format!("the records of {place} from {} on", stop.first),
             };
             tracing::error!(topic = %place.topic, partition = place.partition, reason = stop.reason.name(),
-                codes = stop.codes(), first = stop.first.0, last = stop.last.0, look_at,
+                codes = stop.codes(), detail = stop.detail, first = stop.first.0, last = stop.last.0, look_at,
                 resume = format!("hinge resume {place}"), explain = "hinge explain partition-stopped",
                 "partition stopped: look at the cause, mend it, then resume");
         }

@@ -57,7 +57,14 @@ impl Pulse {
         self.started.elapsed().saturating_sub(last)
     }
 
-    pub(crate) fn beat(&self) {
+    /// The worker is not at work for now: it has no partitions.
+    pub fn down(&self) {
+        self.set_stopped(Vec::new());
+        self.set_ready(false);
+    }
+
+    /// A sign of life of the worker, or of whoever starts it again.
+    pub fn beat(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_beat_millis.store(now, Ordering::Release);
     }

@@ -41,11 +41,14 @@ pub enum StopReason {
     HeldKeys,
     /// One more record of a key would have to be held than can be.
     HeldRecords,
+    /// What comes next cannot be read.
+    Unreadable,
 }
 
 impl StopReason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::RejectedShare, Self::RejectedInARow, Self::HeldKeys, Self::HeldRecords];
+    pub const ALL: [Self; 5] =
+        [Self::RejectedShare, Self::RejectedInARow, Self::HeldKeys, Self::HeldRecords, Self::Unreadable];
 
     /// The value of the label `reason`.
     pub fn name(self) -> &'static str {
@@ -54,6 +57,7 @@ impl StopReason {
             Self::RejectedInARow => "rejected-in-a-row",
             Self::HeldKeys => "held-keys",
             Self::HeldRecords => "held-records",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct Stop {
     pub last: Offset,
     /// How often each code was counted.
     pub codes: BTreeMap<Code, u32>,
+    /// What the log said, where that is why.
+    pub detail: Option<String>,
 }
 
 impl Stop {
@@ -100,6 +106,10 @@ impl fmt::Display for Stop {
             StopReason::HeldKeys => write!(f, "no more keys can be held, before offset {first}"),
             StopReason::HeldRecords => {
                 write!(f, "no more records of one key can be held, before offset {first}")
+            }
+            StopReason::Unreadable => {
+                let detail = self.detail.as_deref().unwrap_or_default();
+                write!(f, "what lies from offset {first} on cannot be read: {detail}")
             }
         }
     }
@@ -141,13 +151,16 @@ impl Counts {
         let all = self.rejected.len();
         let skipped = match reason {
             StopReason::RejectedInARow => all.saturating_sub(self.in_a_row as usize),
-            StopReason::RejectedShare | StopReason::HeldKeys | StopReason::HeldRecords => 0,
+            StopReason::RejectedShare
+            | StopReason::HeldKeys
+            | StopReason::HeldRecords
+            | StopReason::Unreadable => 0,
         };
         let counted = || self.rejected.iter().skip(skipped);
         let mut codes = BTreeMap::new();
         counted().for_each(|(_, _, code)| *codes.entry(*code).or_default() += 1);
         let offset = |it: Option<&(u64, Offset, Code)>| it.map_or(Offset::ZERO, |(_, offset, _)| *offset);
-        Stop { reason, first: offset(counted().next()), last: offset(counted().last()), codes }
+        Stop { reason, first: offset(counted().next()), last: offset(counted().last()), codes, detail: None }
     }
 }
 
@@ -233,10 +246,20 @@ impl Stops {
 
     /// Stops a partition before `record`, which cannot be handled as it would have to be.
     pub(crate) fn stop_before(&mut self, record: &Record, reason: StopReason) {
-        let Some(partition) = self.find(&record.place) else { return };
-        let (first, last) = (record.offset, record.offset);
-        partition.stop = Some(Stop { reason, first, last, codes: BTreeMap::new() });
-        self.stopped += 1;
+        self.stop_at(&record.place, record.offset, (reason, None));
+    }
+
+    /// Stops a partition at an offset.
+    pub(crate) fn stop_at(
+        &mut self,
+        place: &TopicPartition,
+        offset: Offset,
+        (reason, detail): (StopReason, Option<String>),
+    ) {
+        let Some(partition) = self.find(place) else { return };
+        let is_new = partition.stop.is_none();
+        partition.stop = Some(Stop { reason, first: offset, last: offset, codes: BTreeMap::new(), detail });
+        self.stopped += usize::from(is_new);
     }
 
     /// What was counted is committed.

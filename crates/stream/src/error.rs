@@ -186,10 +186,14 @@ pub enum Error {
         source: Option<Cause>,
     },
     /// Another worker runs under our id.
-    #[error("another worker took over `{id}`; give every worker its own instance, or end the other one")]
+    #[error(
+        "another worker took over `{id}`{seen}; give every worker its own instance, or end the other one"
+    )]
     Fenced {
         /// The transactional id or the instance.
         id: String,
+        /// Where the group knows members with this id, to be read after it; may be empty.
+        seen: String,
         /// What the client said.
         source: Cause,
     },

@@ -54,6 +54,15 @@ pub enum Polled {
     Taken(Vec<TopicPartition>),
     /// Records, in order within each partition; never empty.
     Records(Vec<Record>),
+    /// What comes next in a partition cannot be read, now or ever. It is paused; the others go on.
+    Unreadable {
+        /// Which one.
+        place: TopicPartition,
+        /// The least offset that the first unreadable record may have.
+        next: Offset,
+        /// What the backend said.
+        why: String,
+    },
     /// Nothing came within the wait.
     Idle,
 }
@@ -131,6 +140,11 @@ pub trait Session: Send {
 
     /// How far behind the group is in each partition that is ours.
     fn lag(&self) -> Vec<GroupLag>;
+
+    /// How often so far the end of a transaction was not certain, so that it had to be made so.
+    fn uncertain(&self) -> u64 {
+        0
+    }
 
     /// Leaves the group: an open transaction is aborted, resources are given back.
     fn close(self: Box<Self>) -> Result<(), Error>;

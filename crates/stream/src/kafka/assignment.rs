@@ -2,7 +2,12 @@
 //!
 //! Positions are ours and not librdkafka's: what comes from before them is dropped and counted.
 
+use std::time::{Duration, Instant};
+
 use crate::{GroupLag, Offset, Positions, Timestamp, TopicPartition};
+
+/// Brokers that gave so many answers meanwhile are there, so that it is not for them that nothing comes.
+const ANSWERS: u64 = 10;
 
 /// A partition as the group gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +29,15 @@ pub(super) struct Reached {
     pub(super) waiting: i64,
 }
 
+/// Since when nothing came of a partition that has more.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    since: Instant,
+    fetched: i64,
+    /// What the brokers had answered by then.
+    answers: u64,
+}
+
 #[derive(Debug)]
 struct Partition {
     place: TopicPartition,
@@ -39,6 +53,7 @@ struct Partition {
     end: Option<i64>,
     /// Nothing of it is looked at.
     is_paused: bool,
+    standing: Option<Standing>,
 }
 
 /// All partitions that are ours.
@@ -52,6 +67,8 @@ pub(super) struct Assignment {
     latest: usize,
     /// Records dropped because they came from before our position.
     stale_after_seek: u64,
+    /// How many answers the brokers have given.
+    answers: u64,
 }
 
 impl Assignment {
@@ -67,6 +84,7 @@ impl Assignment {
             head: None,
             end: None,
             is_paused: false,
+            standing: None,
         };
         self.partitions = given.into_iter().map(partition).collect();
     }
@@ -126,7 +144,8 @@ impl Assignment {
     }
 
     /// Takes note of statistics.
-    pub(super) fn reached(&mut self, places: &[(TopicPartition, Reached)]) {
+    pub(super) fn reached(&mut self, places: &[(TopicPartition, Reached)], answers: u64) {
+        self.answers = answers;
         for (place, reached) in places {
             let partition = self.partitions.iter_mut().find(|partition| partition.place == *place);
             let is_known = |partition: &&mut Partition| reached.end >= 0 && !partition.is_paused;
@@ -137,8 +156,29 @@ impl Assignment {
                 partition.at_end |= reached.fetched >= reached.end
                     && reached.waiting == 0
                     && reached.fetched >= partition.next.0;
+                let stands = reached.fetched < reached.end && reached.waiting == 0;
+                let is_still = partition.standing.filter(|standing| standing.fetched == reached.fetched);
+                let now = Standing { since: Instant::now(), fetched: reached.fetched, answers };
+                partition.standing = stands.then(|| is_still.unwrap_or(now));
             }
         }
+    }
+
+    /// A partition of which nothing has come for so long although it has more and the brokers answer.
+    pub(super) fn standing_still(&mut self, long: Duration) -> Option<TopicPartition> {
+        let answers = self.answers;
+        let is_long = |standing: Standing| {
+            standing.since.elapsed() >= long && answers.saturating_sub(standing.answers) >= ANSWERS
+        };
+        let found = self.partitions.iter_mut().find(|partition| partition.standing.is_some_and(is_long))?;
+        found.standing = None;
+        Some(found.place.clone())
+    }
+
+    /// The partitions that do not stand still, and what comes next in each.
+    pub(super) fn going_on(&self) -> Vec<(TopicPartition, Offset)> {
+        let going = self.partitions.iter().filter(|partition| !partition.is_paused);
+        going.map(|partition| (partition.place.clone(), partition.next)).collect()
     }
 
     /// Takes note of what is committed now.
@@ -170,6 +210,7 @@ impl Assignment {
         partition.is_paused = true;
         partition.next = partition.committed;
         partition.at_end = false;
+        partition.standing = None;
         // Nothing is fetched while it stands, so its end is not heard of either.
         (partition.head, partition.end) = (None, None);
         Some(partition.committed)
@@ -210,6 +251,8 @@ impl Assignment {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Assignment, GivenPartition, Reached};
     use crate::{Offset, Positions, Timestamp, TopicPartition};
 
@@ -261,10 +304,28 @@ mod tests {
         assert!(!shared.at_end(), "both may have been the end of the same one");
         let reached =
             |topic, fetched, end, waiting| (TopicPartition::new(topic, 0), Reached { fetched, end, waiting });
-        shared.reached(&[reached("a", 12, 12, 0), reached("b", 12, 12, 1)]);
+        shared.reached(&[reached("a", 12, 12, 0), reached("b", 12, 12, 1)], 1);
         assert!(!shared.at_end(), "something is still waiting to be polled");
-        shared.reached(&[reached("a", -1001, -1001, 0), reached("b", 12, 12, 0)]);
+        shared.reached(&[reached("a", -1001, -1001, 0), reached("b", 12, 12, 0)], 2);
         assert!(shared.at_end());
+    }
+
+    #[test]
+    fn a_partition_of_which_nothing_comes_is_found_while_the_brokers_answer() {
+        let mut assignment = given(&[("a", 0), ("b", 0)]);
+        let reached = |fetched, waiting| Reached { fetched, end: 30, waiting };
+        let place = |topic| TopicPartition::new(topic, 0);
+        let mut told = |a, b, answers| {
+            assignment.reached(&[(place("a"), a), (place("b"), b)], answers);
+            assignment.standing_still(Duration::ZERO)
+        };
+        assert_eq!(told(reached(10, 0), reached(10, 5), 100), None, "it has just begun");
+        assert_eq!(told(reached(10, 0), reached(12, 5), 105), None, "hardly any answers came");
+        assert_eq!(told(reached(10, 0), reached(14, 5), 110), Some(place("a")));
+        assert_eq!(told(reached(11, 0), reached(14, 0), 120), None, "it went on");
+        assert_eq!(told(reached(11, 0), reached(14, 0), 130), Some(place("a")));
+        assert_eq!(told(reached(30, 0), reached(14, 0), 131), Some(place("b")));
+        assert_eq!(told(reached(30, 0), reached(30, 0), 200), None, "both have nothing more");
     }
 
     #[test]
@@ -275,7 +336,7 @@ mod tests {
             (lag.records, lag.head, lag.at_end)
         };
         assert_eq!(lag(&assignment), (None, None, false));
-        assignment.reached(&[(TopicPartition::new("a", 0), Reached { fetched: 12, end: 30, waiting: 0 })]);
+        assignment.reached(&[(TopicPartition::new("a", 0), Reached { fetched: 12, end: 30, waiting: 0 })], 1);
         assignment.accept(("a", 0), Offset(11), THEN);
         assignment.accept(("a", 0), Offset(12), Timestamp::Append(2_000));
         assert_eq!(lag(&assignment), (Some(20), Some(1_000), false));

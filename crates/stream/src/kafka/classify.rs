@@ -124,7 +124,7 @@ fn is_fencing(code: Code) -> bool {
 pub(super) fn failure(class: Class, id: &str, doing: &str, error: KafkaError) -> Error {
     let (id, doing, source) = (id.to_owned(), doing.to_owned(), error.into());
     match class {
-        Class::Fenced => Error::Fenced { id, source },
+        Class::Fenced => Error::Fenced { id, seen: String::new(), source },
         Class::Denied => Error::BrokerDenied { doing, source },
         Class::Fatal | Class::Abortable | Class::Retriable => Error::Unclassified { doing, source },
     }

@@ -2,6 +2,7 @@
 //! they are what exactly-once rests on.
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use super::Settings;
 use crate::{SessionOptions, faults};
@@ -63,6 +64,8 @@ pub(super) fn reader(settings: &Settings, group: Option<&str>) -> ClientConfig {
 pub(super) fn worker(settings: &Settings, options: &SessionOptions) -> ClientConfig {
     let mut config = consumer(settings);
     config
+        // By this name the members of the group are told apart when two have the same id.
+        .set("client.id", transactional_id(options))
         .set("group.id", &options.group)
         .set("group.protocol", "classic")
         .set("partition.assignment.strategy", "range")
@@ -101,7 +104,13 @@ pub(super) const RECORD_BYTES_MOST: &str = "1000000";
 /// For a worker's producer.
 pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptions) -> ClientConfig {
     let mut config = producer(settings);
-    config.set("transactional.id", transactional_id(options)).set("transaction.timeout.ms", "15000");
+    config
+        .set("client.id", transactional_id(options))
+        .set("transactional.id", transactional_id(options))
+        .set("transaction.timeout.ms", "15000")
+        // So that we hear of each connection that breaks: a transaction may then not be what it seems.
+        .set("debug", "broker")
+        .set_log_level(RDKafkaLogLevel::Debug);
     if let Some(small) = faults::number("small-queue") {
         config.set("queue.buffering.max.messages", small);
     }

@@ -20,16 +20,32 @@ use super::classify::is_denial;
 use super::start::{Beginning, places};
 use crate::{Error, TopicPartition, faults};
 
-/// Logs what a client says and remembers the one thing that explains later silence: that we are not let in.
+/// Logs what a client says and remembers what explains later silence: that we are not let in, and how often a
+/// connection broke.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
     denial: Mutex<Option<KafkaError>>,
+    broken: AtomicU64,
 }
 
 impl Ear {
     /// Why the brokers do not let us in, if they do not.
     pub(super) fn denial(&self) -> Option<KafkaError> {
         lock(&self.denial).clone()
+    }
+
+    /// How many connections broke so far, or a number that grows with it: requests that were under way on one are
+    /// sent again on the next, and a broker may get both.
+    pub(super) fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    fn hear_line(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        // Errors that look alike are told once in 30 s, but this line comes every time, before the next connection.
+        if facility == BROKEN {
+            self.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        log_line(level, facility, line);
     }
 
     fn hear(&self, error: KafkaError, reason: &str) {
@@ -44,6 +60,9 @@ impl Ear {
         }
     }
 }
+
+/// The line of librdkafka about a connection that broke; at the level of debugging there is one for each.
+const BROKEN: &str = "FAIL";
 
 fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     // Asking for a producer id again while the broker still ends what a killed predecessor left open is the
@@ -119,7 +138,7 @@ impl DeliveryContext {
 
 impl ClientContext for DeliveryContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log_line(level, facility, line);
+        self.ear.hear_line(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -166,8 +185,9 @@ pub(super) struct Happened {
     pub(super) events: VecDeque<GroupEvent>,
     /// Something went wrong inside the callback, where nothing can be returned.
     pub(super) failure: Option<Error>,
-    /// How far each partition has been fetched, if there were new statistics.
-    pub(super) reached: Option<Vec<(TopicPartition, Reached)>>,
+    /// How far each partition has been fetched, and how many answers the brokers gave so far, if there were new
+    /// statistics.
+    pub(super) reached: Option<(Vec<(TopicPartition, Reached)>, u64)>,
 }
 
 /// Of a worker's consumer.
@@ -240,7 +260,8 @@ impl ClientContext for WorkerContext {
                 (TopicPartition::new(name.clone(), partition.partition), reached)
             })
         });
-        self.happened().reached = Some(partitions.collect());
+        let answers = statistics.brokers.values().map(|broker| broker.rx).sum();
+        self.happened().reached = Some((partitions.collect(), answers));
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) enum Step {
     /// Nothing readable lies beyond; said once for each end.
     End,
     Nothing,
+    /// What comes next cannot be read, now or ever.
+    Unreadable(KafkaError),
 }
 
 /// Reads one partition at a time, committed records only.
@@ -112,10 +114,10 @@ impl PartitionReader {
                         let doing = format!("reading `{place}`");
                         Err(Error::BrokerDenied { doing, source: error.into() })
                     }
-                    ConsumerClass::OutOfRange
-                    | ConsumerClass::Unreadable
-                    | ConsumerClass::Fenced
-                    | ConsumerClass::Fatal => Err(unknown(place, error)),
+                    ConsumerClass::Unreadable => Ok(Step::Unreadable(error)),
+                    ConsumerClass::OutOfRange | ConsumerClass::Fenced | ConsumerClass::Fatal => {
+                        Err(unknown(place, error))
+                    }
                 }
             }
         }
@@ -137,6 +139,6 @@ impl PartitionReader {
     }
 }
 
-fn unknown(place: &TopicPartition, error: KafkaError) -> Error {
+pub(super) fn unknown(place: &TopicPartition, error: KafkaError) -> Error {
     Error::Unclassified { doing: format!("reading `{place}`"), source: error.into() }
 }

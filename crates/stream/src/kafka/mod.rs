@@ -15,15 +15,18 @@ mod classify;
 mod config;
 mod context;
 mod deadline;
+mod ending;
 mod headers;
 mod incoming;
 mod outgoing;
 mod pausing;
+mod polling;
 mod reader;
 mod session;
 mod start;
 mod topics;
 mod transaction;
+mod unreadable;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

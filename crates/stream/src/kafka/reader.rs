@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer;
 
 use super::deadline::Deadline;
-use super::incoming::{PartitionReader, Step};
+use super::incoming::{self, PartitionReader, Step};
 use super::{Settings, start};
 use crate::{Error, Offset, Reader, Record, TopicPartition};
 
@@ -58,6 +58,8 @@ impl Reader for KafkaReader {
                 Step::Record(record) => records.push(record),
                 Step::Nothing if records.is_empty() && !deadline.is_over() => {}
                 Step::End | Step::Nothing => break,
+                Step::Unreadable(_) if !records.is_empty() => break,
+                Step::Unreadable(error) => return Err(incoming::unknown(place, error)),
             }
         }
         Ok(records)

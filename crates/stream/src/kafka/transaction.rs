@@ -84,6 +84,8 @@ pub(super) struct TransactionalProducer {
     caller: Caller,
     sent: u64,
     begun_at: Instant,
+    /// How many connections had broken when the transaction began.
+    broken_before: u64,
     committed_at: Option<Instant>,
     /// What the last failed delivery was, for the operator.
     pub(super) delivery_failure: Option<(String, KafkaError)>,
@@ -101,6 +103,7 @@ impl TransactionalProducer {
             caller,
             sent: 0,
             begun_at,
+            broken_before: 0,
             committed_at: None,
             delivery_failure: None,
         })
@@ -156,6 +159,7 @@ impl TransactionalProducer {
         drop(self.producer.context().take());
         self.sent = 0;
         self.begun_at = Instant::now();
+        self.broken_before = self.producer.context().ear.broken();
         self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))?;
         faults::pass("after-begin");
         Ok(())
@@ -233,7 +237,7 @@ impl TransactionalProducer {
         let ended = match self.until(deadline, "committing a transaction", commit)? {
             Some(Unfinished::ToAbort) => return self.abort(),
             Some(Unfinished::TooLate | Unfinished::Stuck) => Ended::Unknown,
-            None if started.elapsed() > SURE_END || self.begun_at.elapsed() > REQUEST => Ended::CommittedLate,
+            None if started.elapsed() > SURE_END || !self.is_clean() => Ended::CommittedLate,
             None => Ended::Committed,
         };
         faults::pass("after-commit");
@@ -260,7 +264,8 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
-        let is_sure = started.elapsed() <= SURE_END && self.producer.context().take().unsure == 0;
+        let is_sure =
+            started.elapsed() <= SURE_END && self.is_clean() && self.producer.context().take().unsure == 0;
         Ok(if is_sure { Ended::Aborted } else { Ended::Broken })
     }
 
@@ -320,6 +325,16 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, doing, error)),
             }
         }
+    }
+
+    /// Whether no request of this transaction can have been sent twice: it was too short for a second one, and no
+    /// connection broke.
+    fn is_clean(&self) -> bool {
+        // What the client has to say waits to be polled.
+        while self.producer.in_flight_count() > 0 && self.begun_at.elapsed() <= REQUEST {
+            self.producer.poll(Duration::ZERO);
+        }
+        self.begun_at.elapsed() <= REQUEST && self.producer.context().ear.broken() == self.broken_before
     }
 
     fn is_too_old(&self) -> bool {

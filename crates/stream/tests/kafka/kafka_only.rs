@@ -140,6 +140,7 @@ fn partitions_are_taken_and_given_when_workers_come_and_go() {
                 Polled::Taken(_) => taken = true,
                 Polled::Given(positions) if !positions.is_empty() => owner = Some((name, positions)),
                 Polled::Given(_) | Polled::Records(_) | Polled::Idle => {}
+                Polled::Unreadable { place, why, .. } => panic!("{place}: {why}"),
             }
         }
         rounds += 1;
@@ -154,6 +155,7 @@ fn partitions_are_taken_and_given_when_workers_come_and_go() {
             // It was the owner all along.
             Polled::Records(records) => break only(records[0].place.clone(), records[0].offset),
             Polled::Taken(_) | Polled::Idle => {}
+            Polled::Unreadable { place, why, .. } => panic!("{place}: {why}"),
         }
     };
     assert_eq!(positions, only(place.partition("in"), Offset(1)));
