@@ -209,6 +209,7 @@ impl Router {
             self.metrics.made_certain(uncertain - self.uncertain);
             self.uncertain = uncertain;
             self.metrics.group_lag.show(self.session.lag());
+            self.metrics.workers.remembered(self.memories.values());
             // A commit that was rolled back has taken the end away again.
             if ending && self.session.at_end() {
                 break;

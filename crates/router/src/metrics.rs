@@ -56,7 +56,7 @@ pub struct Metrics {
     lag_left_out: IntCounterVec,
     rule_unknown: IntCounterVec,
     unrendered: IntCounter,
-    workers: WorkerMetrics,
+    pub(crate) workers: WorkerMetrics,
     held: HeldMetrics,
     audiences: AudienceMetrics,
     source_events: IntCounterVec,
@@ -197,7 +197,12 @@ impl Metrics {
 
     /// The same metrics for the worker with this number among those of the process.
     pub fn at_seat(&self, seat: usize) -> Self {
-        Self { held: self.held.at_seat(seat), group_lag: self.group_lag.at_seat(seat), ..self.clone() }
+        Self {
+            workers: self.workers.at_seat(seat),
+            held: self.held.at_seat(seat),
+            group_lag: self.group_lag.at_seat(seat),
+            ..self.clone()
+        }
     }
 
     /// A worker is started again.

@@ -1,6 +1,7 @@
 //! Metrics of how the workers themselves fare.
 
-use prometheus::{IntCounter, Registry};
+use hinge_domain::Memory;
+use prometheus::{IntCounter, IntGaugeVec, Opts, Registry};
 
 /// See the module.
 #[derive(Clone)]
@@ -8,6 +9,9 @@ pub(crate) struct WorkerMetrics {
     pub(crate) rollbacks: IntCounter,
     pub(crate) uncertain: IntCounter,
     pub(crate) restarts: IntCounter,
+    identities: IntGaugeVec,
+    identity_bytes: IntGaugeVec,
+    seat: usize,
 }
 
 impl WorkerMetrics {
@@ -25,10 +29,39 @@ impl WorkerMetrics {
                 "hinge_router_worker_restarts_total",
                 "Workers that were started again, because they could not reach the brokers.",
             )?,
+            identities: IntGaugeVec::new(
+                Opts::new(
+                    "hinge_router_identities",
+                    "Events that are remembered, so that they are known when they are told again.",
+                ),
+                &["worker"],
+            )?,
+            identity_bytes: IntGaugeVec::new(
+                Opts::new("hinge_router_identity_bytes", "The memory that remembering them takes."),
+                &["worker"],
+            )?,
+            seat: 0,
         };
         for counter in [&metrics.rollbacks, &metrics.uncertain, &metrics.restarts] {
             registry.register(Box::new(counter.clone()))?;
         }
+        for gauges in [&metrics.identities, &metrics.identity_bytes] {
+            registry.register(Box::new(gauges.clone()))?;
+        }
         Ok(metrics)
+    }
+
+    /// The same metrics, for the worker with this number.
+    pub(crate) fn at_seat(&self, seat: usize) -> Self {
+        Self { seat, ..self.clone() }
+    }
+
+    /// What this worker remembers.
+    pub(crate) fn remembered<'a>(&self, memories: impl Iterator<Item = &'a Memory> + Clone) {
+        let seat = self.seat.to_string();
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let labels = [seat.as_str()];
+        self.identities.with_label_values(&labels).set(number(memories.clone().map(Memory::len).sum()));
+        self.identity_bytes.with_label_values(&labels).set(number(memories.map(Memory::bytes).sum()));
     }
 }
