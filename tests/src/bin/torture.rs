@@ -62,7 +62,9 @@ impl Flags {
 
     fn parsed<T: std::str::FromStr>(&mut self, name: &str) -> Result<Option<T>, String> {
         let value = self.take(name);
-        value.map(|value| value.parse().map_err(|_| format!("`{name} {value}` cannot be understood"))).transpose()
+        value
+            .map(|value| value.parse().map_err(|_| format!("`{name} {value}` cannot be understood")))
+            .transpose()
     }
 
     fn or<T: std::str::FromStr>(&mut self, name: &str, default: T) -> Result<T, String> {

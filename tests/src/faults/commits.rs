@@ -23,11 +23,13 @@ const LINGERING: &str = "after-drain=sleep(200)";
 pub(super) fn delayed(stage: &mut Stage, wanted: &Wanted) {
     delay(stage, wanted, LINGERING);
     let said = stage.workers[0].log();
-    let renewed = said.matches("did not end cleanly").count() + said.matches("the uncertain transaction").count();
+    let renewed =
+        said.matches("did not end cleanly").count() + said.matches("the uncertain transaction").count();
     stage.note("renewed", renewed);
     let cuts = stage.notes["cuts"].as_u64().unwrap_or_default();
     if u64::try_from(renewed).unwrap_or_default() < cuts {
-        stage.complain(format!("{cuts} commits were held, and only {renewed} times a new producer was taken"));
+        stage
+            .complain(format!("{cuts} commits were held, and only {renewed} times a new producer was taken"));
     }
 }
 

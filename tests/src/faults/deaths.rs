@@ -37,7 +37,8 @@ pub(super) fn restarted(stage: &mut Stage, wanted: &Wanted) {
     }
     for _ in 0..wanted.kills {
         let victim = stage.rng.usize(..2);
-        let wait = stage.between(Duration::from_millis(300), Duration::from_secs(if wanted.full { 8 } else { 2 }));
+        let wait =
+            stage.between(Duration::from_millis(300), Duration::from_secs(if wanted.full { 8 } else { 2 }));
         stage.go_on_for(wait);
         kill(stage, victim);
         resume(stage, victim);
@@ -93,7 +94,7 @@ pub(super) fn asked_to_end(stage: &mut Stage, wanted: &Wanted) {
         }
         let began = Instant::now();
         for worker in &asked {
-            let working = stage.workers[*worker].log_now().contains("waiting for events");
+            let working = stage.workers[*worker].is_at_work();
             let (code, took) = stage.workers[*worker].ended(began, GRACE);
             stage.note_also("end_seconds", rounded(took));
             // Before the work has begun there is nothing to finish, and the code says so.
@@ -122,7 +123,11 @@ pub(super) fn asked_to_end(stage: &mut Stage, wanted: &Wanted) {
 pub(super) fn die_at(stage: &mut Stage, victim: usize, point: &str, passes: u32) {
     kill(stage, victim);
     let pass = stage.rng.u32(..passes);
-    let armed = if pass == 0 { format!("{point}=1*return(abort)") } else { format!("{point}={pass}*off->1*return(abort)") };
+    let armed = if pass == 0 {
+        format!("{point}=1*return(abort)")
+    } else {
+        format!("{point}={pass}*off->1*return(abort)")
+    };
     stage.workers[victim].start_with(&armed);
     let mut guest = None;
     if point == "in-revoke" {
@@ -132,11 +137,16 @@ pub(super) fn die_at(stage: &mut Stage, victim: usize, point: &str, passes: u32)
         guest = Some(stage.join(&format!("guest-{}", stage.workers.len())));
     }
     let began = Instant::now();
-    let reached = stage.until(PATIENCE, &format!("the point `{point}` is reached"), |stage| {
-        !stage.workers[victim].is_up()
-    });
+    let reached = stage.until(
+        PATIENCE,
+        &format!("the point `{point}` is reached (`hinge` has points with the feature `failpoints`)"),
+        |stage| !stage.workers[victim].is_up(),
+    );
     if reached.is_some() {
-        stage.note_also("points", format!("{armed} of worker {victim} after {:.1} s", began.elapsed().as_secs_f64()));
+        stage.note_also(
+            "points",
+            format!("{armed} of worker {victim} after {:.1} s", began.elapsed().as_secs_f64()),
+        );
     } else {
         kill(stage, victim);
     }
@@ -151,7 +161,8 @@ pub(super) fn leave(stage: &mut Stage, worker: usize) {
     let (code, took) = stage.workers[worker].end(GRACE);
     if code != Some(0) && code != Some(130) {
         let words = stage.workers[worker].last_words();
-        stage.complain(format!("asked to leave, worker {worker} ended with {code:?} after {took:?}: {words}"));
+        stage
+            .complain(format!("asked to leave, worker {worker} ended with {code:?} after {took:?}: {words}"));
     }
 }
 

@@ -11,11 +11,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::Message as _;
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
+};
 
 use crate::shop::{Plan, Shop, Written};
 
@@ -47,6 +49,10 @@ struct Shared {
     offsets: Mutex<BTreeMap<Place, BTreeSet<i64>>>,
     /// Records a second; 0 is as many as go.
     rate: AtomicU32,
+    /// Stops once so many are written; `u64::MAX` is never.
+    enough: AtomicU64,
+    /// Waits once so many are written.
+    gate: AtomicU64,
     haunted: AtomicBool,
     ghosts: AtomicU64,
     done: AtomicBool,
@@ -59,6 +65,8 @@ impl Feed {
         let shared = Arc::new(Shared::default());
         shared.rate.store(rate, Ordering::Relaxed);
         shared.haunted.store(true, Ordering::Relaxed);
+        shared.enough.store(u64::MAX, Ordering::Relaxed);
+        shared.gate.store(u64::MAX, Ordering::Relaxed);
         let (writing, haunting) = (Arc::clone(&shared), Arc::clone(&shared));
         let (writer_of, ghosts_of) = (brokers.to_owned(), brokers.to_owned());
         let threads = vec![
@@ -71,6 +79,21 @@ impl Feed {
     /// So many records a second from now on; 0 is as many as go.
     pub fn set_rate(&self, rate: u32) {
         self.shared.rate.store(rate, Ordering::Relaxed);
+    }
+
+    /// Ends once so many records are written, or at once where there are more.
+    pub fn end_at(&self, records: u64) {
+        self.shared.enough.store(records, Ordering::Relaxed);
+    }
+
+    /// Waits once so many records are written, until another number is given.
+    pub fn wait_at(&self, records: u64) {
+        self.shared.gate.store(records, Ordering::Relaxed);
+    }
+
+    /// Somebody else wrote a record, too.
+    pub fn written_beside(&self, place: Place, offset: i64) {
+        self.shared.note(place, offset);
     }
 
     /// Whether transactions are begun and aborted. A broker that goes down in the middle of one keeps readers
@@ -111,6 +134,17 @@ impl Feed {
 }
 
 impl Shared {
+    fn note(&self, place: Place, offset: i64) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        if !offsets.entry(place.clone()).or_default().insert(offset) {
+            self.fail(format!("{place:?}: {offset} was acknowledged twice"));
+        }
+        let end = ends.entry(place).or_default();
+        *end = (*end).max(offset + 1);
+        self.acknowledged.fetch_add(1, Ordering::SeqCst);
+    }
+
     fn fail(&self, why: String) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(why);
     }
@@ -132,16 +166,7 @@ impl ProducerContext for Acknowledged {
     fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
         match delivered {
             Ok(record) => {
-                let place = (record.topic().to_owned(), record.partition());
-                let mut ends = self.0.ends.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut offsets = self.0.offsets.lock().unwrap_or_else(PoisonError::into_inner);
-                let offsets = offsets.entry(place.clone()).or_default();
-                if !offsets.insert(record.offset()) {
-                    self.0.fail(format!("{place:?}: {} was acknowledged twice", record.offset()));
-                }
-                let end = ends.entry(place).or_default();
-                *end = (*end).max(record.offset() + 1);
-                self.0.acknowledged.fetch_add(1, Ordering::SeqCst);
+                self.0.note((record.topic().to_owned(), record.partition()), record.offset());
             }
             Err((error, _)) => self.0.fail(format!("an input was not written: {error}")),
         }
@@ -155,6 +180,8 @@ fn config(brokers: &str) -> ClientConfig {
         .set("partitioner", "murmur2_random")
         .set("enable.idempotence", "true")
         .set("reconnect.backoff.max.ms", "500")
+        // Partitions that are added are to be used soon.
+        .set("topic.metadata.refresh.interval.ms", "1000")
         .set("message.max.bytes", "4000000");
     config
 }
@@ -162,11 +189,16 @@ fn config(brokers: &str) -> ClientConfig {
 fn write(brokers: &str, records: Records, shared: &Arc<Shared>) {
     let mut config = config(brokers);
     config.set("linger.ms", "5").set("message.timeout.ms", PATIENCE.as_millis().to_string());
-    let producer: ThreadedProducer<Acknowledged> = config
-        .create_with_context(Acknowledged(Arc::clone(shared)))
-        .expect("the settings above are valid");
+    let producer: ThreadedProducer<Acknowledged> =
+        config.create_with_context(Acknowledged(Arc::clone(shared))).expect("the settings above are valid");
     let mut due = Instant::now();
-    for written in records {
+    for (number, written) in (0_u64..).zip(records) {
+        while number >= shared.gate.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if number >= shared.enough.load(Ordering::Relaxed) {
+            break;
+        }
         let rate = shared.rate.load(Ordering::Relaxed);
         if rate > 0 {
             due = due.max(Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or(due));

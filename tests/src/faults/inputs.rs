@@ -11,8 +11,8 @@ use super::trial::rounded;
 use super::{Stage, Wanted};
 use crate::shop::{Plan, Shop, Written};
 
-/// An order of the troubled shop has about so many records.
-const RECORDS_PER_ORDER: u32 = 7;
+/// The shop never closes; the feed ends when it has had enough. Less than where the ghosts begin.
+const ORDERS: u32 = 100_000_000;
 
 /// The most that a record with its headers may have, so that the broker takes it and we cannot write more.
 const RECORD_MOST: usize = 1_000_000;
@@ -28,9 +28,8 @@ pub(super) fn usual(wanted: &Wanted) -> Records {
     Box::new(shop(wanted))
 }
 
-fn shop(wanted: &Wanted) -> Shop {
-    let orders = wanted.events.div_ceil(RECORDS_PER_ORDER).max(50);
-    Shop::new(Plan { orders, seed: wanted.seed, troubled: true })
+pub(super) fn shop(wanted: &Wanted) -> Shop {
+    Shop::new(Plan { orders: ORDERS, seed: wanted.seed, troubled: true })
 }
 
 /// Between good records of a key others of the same key that nobody can read, one in ten; now and then many in a row.
@@ -70,7 +69,8 @@ pub(super) fn oversized(wanted: &Wanted) -> Records {
     Box::new(shop(wanted).map(move |mut written| {
         let is_json = written.value.first() == Some(&b'{') && written.value.last() == Some(&b'}');
         if is_json && rng.u32(..200) == 0 {
-            let headers: usize = written.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+            let headers: usize =
+                written.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
             let room = RECORD_MOST.saturating_sub(written.value.len() + headers + written.key.len() + 200);
             let room = if rng.bool() { room } else { room / 2 };
             if rng.bool() {
@@ -192,7 +192,8 @@ pub(super) fn burst(stage: &mut Stage, wanted: &Wanted) {
 fn within_memory(stage: &mut Stage) {
     let sizes: Vec<_> = stage.workers.iter().map(super::worker::Worker::sizes).collect();
     for worker in 0..stage.workers.len() {
-        if let Some(kibibytes) = stage.workers[worker].resident_kib().filter(|kib| *kib > RESIDENT_MOST << 10) {
+        if let Some(kibibytes) = stage.workers[worker].resident_kib().filter(|kib| *kib > RESIDENT_MOST << 10)
+        {
             stage.complain(format!("worker {worker} takes {} MiB", kibibytes >> 10));
         }
     }

@@ -119,7 +119,8 @@ fn unreadable(stage: &Stage) -> Vec<String> {
         };
         read_all(reader.as_mut(), &topic, each).expect("the inputs can be read");
     }
-    let missing = left.into_iter().flat_map(|(place, left)| left.into_iter().map(move |at| (place.clone(), at)));
+    let missing =
+        left.into_iter().flat_map(|(place, left)| left.into_iter().map(move |at| (place.clone(), at)));
     unknown.extend(missing.map(|(place, at)| format!("{place:?}: {at} was acknowledged and cannot be read")));
     unknown
 }
@@ -187,7 +188,8 @@ fn place(told: &mut Told, offsets: &Offsets) {
         let offset = offsets.and_then(|offsets| offsets.get(index)).copied().unwrap_or(-1);
         (topic, partition, offset)
     };
-    told.letters = std::mem::take(&mut told.letters).into_iter().map(|(at, code)| (moved(at), code)).collect();
+    told.letters =
+        std::mem::take(&mut told.letters).into_iter().map(|(at, code)| (moved(at), code)).collect();
     let decisions = std::mem::take(&mut told.decisions).into_iter().map(|((at, id), mut decision)| {
         let at = moved(at);
         decision["offset"] = at.2.into();

@@ -6,6 +6,7 @@
 
 mod brokers;
 mod commits;
+mod damage;
 mod deaths;
 mod disk;
 pub mod feed;

@@ -83,7 +83,8 @@ pub(super) fn reset(stage: &mut Stage, wanted: &Wanted) {
     let after = settled(stage);
     stage.note("connections_ended", ended);
     stage.note("descriptors", serde_json::json!({"before": before, "most": most, "after": after}));
-    let tries = stage.workers.iter().map(|worker| worker.log().matches("Kafka client reports an error").count());
+    let tries =
+        stage.workers.iter().map(|worker| worker.log().matches("Kafka client reports an error").count());
     let tries: usize = tries.sum();
     stage.note("errors_reported", tries);
 }

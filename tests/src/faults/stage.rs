@@ -250,8 +250,8 @@ impl Stage {
     /// Looks after the workers: whoever ended by itself is noted, and started again a little later.
     pub fn tend(&mut self) {
         for number in 0..self.workers.len() {
-            if let Some(ending) = self.workers[number].look() {
-                eprintln!("  worker {} ended with {:?}", ending.instance, ending.code);
+            if let Some(ending) = self.workers[number].look(number) {
+                eprintln!("  worker {number} ended with {:?}", ending.code);
                 self.endings.push(ending);
             }
             let due = self.workers[number].down_since().is_some_and(|since| since.elapsed() >= BACK_OFF);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::disk::Disk;
 use super::trial::usual;
 use super::{
-    Fault, Plan, Relayed, Wanted, brokers, commits, deaths, inputs, membership, network, ordeal, zombies,
+    Fault, Plan, Relayed, Wanted, brokers, commits, damage, deaths, inputs, membership, network, ordeal,
+    zombies,
 };
 
 /// Nothing special: two workers with places of their own, reached directly.
@@ -70,7 +71,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "F3",
         what: "a worker stops in the middle of a transaction, and goes on when others have its partitions",
-        plan: |wanted| either(wanted, long(wanted, 300, 60)),
+        plan: |wanted| either(wanted, long(wanted, 300, 100)),
         act: zombies::stopped,
         exits: &[75],
         ..PLAIN
@@ -171,6 +172,14 @@ pub const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "F14-grow",
+        what: "each input topic gets four more partitions; orders that come later lie elsewhere",
+        plan: |wanted| usual(wanted, seconds(30)),
+        records: membership::two_shops,
+        act: membership::grow,
+        ..PLAIN
+    },
+    Fault {
         name: "F15",
         what: "a worker does not come back from a batch for longer than its group waits",
         plan: |wanted| either(wanted, seconds(100)),
@@ -241,14 +250,31 @@ pub const FAULTS: &[Fault] = &[
         ..PLAIN
     },
     Fault {
+        name: "F33",
+        what: "a bit falls over in a segment of a partition, and is put right later",
+        plan: |wanted| usual(wanted, seconds(60)),
+        act: damage::flipped,
+        ..PLAIN
+    },
+    Fault {
+        name: "F33-bomb",
+        what: "a small record is 300 MiB large when it is read",
+        plan: |wanted| usual(wanted, seconds(15)),
+        act: damage::bomb,
+        ..PLAIN
+    },
+    Fault {
         name: "ordeal",
         what: "workers killed, brokers restarted and killed, the network cut, in one run",
         plan: |wanted| Plan {
             relayed: Relayed::All,
             batch_records: 500,
-            ..usual(wanted, seconds(u64::from(
-                wanted.kills * 8 + (wanted.restarts + wanted.broker_kills) * 12 + wanted.cut * 2,
-            )))
+            ..usual(
+                wanted,
+                seconds(u64::from(
+                    wanted.kills * 8 + (wanted.restarts + wanted.broker_kills) * 12 + wanted.cut * 2,
+                )),
+            )
         },
         act: ordeal::go_through,
         exits: UNREACHABLE,

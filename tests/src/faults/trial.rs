@@ -19,6 +19,9 @@ const CATCHING_UP: Duration = Duration::from_mins(4);
 /// A worker that is asked to end has to be gone after this long.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
 
+/// From the end of a commit until what was in it is counted.
+const COUNTED: Duration = Duration::from_secs(1);
+
 /// A broker ends a transaction after 15 s, and looks for such every 10 s.
 const TRANSACTIONS_END: Duration = Duration::from_secs(40);
 
@@ -49,6 +52,7 @@ pub fn run(fault: &Fault, wanted: &Wanted) -> Option<Json> {
         stage.complain("nothing was found where the protection is switched off: the trial has no power");
     }
     let violations = wrong + u64::try_from(stage.complaints.len()).unwrap_or(u64::MAX);
+    let logs = (violations > 0).then(|| keep_logs(&stage, fault.name));
     Some(json!({
         "fault": fault.name,
         "seed": wanted.seed,
@@ -59,14 +63,26 @@ pub fn run(fault: &Fault, wanted: &Wanted) -> Option<Json> {
         "aborted_inputs": stage.feed.ghosts(),
         "fed_throughout": fed_throughout,
         "starts": stage.workers.iter().map(|worker| worker.starts).collect::<Vec<_>>(),
-        "ended_by_themselves": stage.endings.iter().map(|it| json!([it.instance, it.code])).collect::<Vec<_>>(),
+        "ended_by_themselves": stage.endings.iter().map(|it| json!([it.worker, it.code])).collect::<Vec<_>>(),
         "setting_seconds": rounded(set),
         "fault_seconds": rounded(acted),
         "recovery_seconds": recovery.map(rounded),
         "transactions_open_seconds": transactions.map(rounded),
         "took_seconds": rounded(started.elapsed()),
         "notes": stage.notes,
+        "logs": logs,
     }))
+}
+
+/// Where what the workers said can be read afterwards.
+fn keep_logs(stage: &Stage, fault: &str) -> String {
+    let folder = std::env::temp_dir().join("hinge-torture").join(format!("{fault}-{}", stage.plan.seed));
+    std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    for (number, worker) in stage.workers.iter().enumerate() {
+        let path = folder.join(format!("worker-{number}.log"));
+        std::fs::write(path, worker.log()).expect("a temporary file can be written");
+    }
+    folder.display().to_string()
 }
 
 /// Whole milliseconds, so that lines stay readable.
@@ -87,7 +103,8 @@ fn heal(stage: &mut Stage) -> Option<Duration> {
         }
     }
     let healed = Instant::now();
-    // As fast as it goes: nothing is learnt any more.
+    // What is left is written as fast as it goes: nothing is learnt any more.
+    stage.feed.end_at(stage.plan.events.into());
     stage.feed.set_rate(0);
     stage.feed.set_haunted(false);
     stage.until(Duration::from_mins(15), "the feed ends", |stage| stage.feed.is_done());
@@ -96,13 +113,20 @@ fn heal(stage: &mut Stage) -> Option<Duration> {
         stage.complain(format!("the feed failed, so that the trial says nothing: {failure}"));
     }
     stage.until_caught_up(CATCHING_UP)?;
-    Some(fed.max(healed).elapsed())
+    let recovered = fed.max(healed).elapsed();
+    // A process that has only just begun cannot show how it ends.
+    stage.until(CATCHING_UP, "all workers are at work", |stage| {
+        stage.workers.iter().all(|worker| !worker.is_up() || worker.is_at_work())
+    });
+    Some(recovered)
 }
 
 /// Asks all workers to end; gives how long transactions stayed open after that.
 fn end(stage: &mut Stage) -> Option<Duration> {
     // Counters begin at nothing with each process: only those of undisturbed ones can be counted again.
     if stage.workers.iter().all(|worker| worker.starts == 1) {
+        // A commit is known to the broker a moment before it is counted.
+        std::thread::sleep(COUNTED);
         stage.keep_metrics();
     }
     let asked = Instant::now();
@@ -113,7 +137,8 @@ fn end(stage: &mut Stage) -> Option<Duration> {
         }
         let (code, took) = stage.workers[number].ended(asked, GRACE);
         if code != Some(0) {
-            let (instance, log) = (stage.workers[number].instance.clone(), stage.workers[number].last_words());
+            let (instance, log) =
+                (stage.workers[number].instance.clone(), stage.workers[number].last_words());
             stage.complain(format!(
                 "worker {instance}, asked to end, ended with {code:?} after {took:?}:\n{log}"
             ));
@@ -141,8 +166,8 @@ fn endings(stage: &mut Stage, allowed: &[i32]) {
     for ending in stage.endings.clone() {
         let right = ending.code.is_some_and(|code| allowed.contains(&code)) || ending.doomed;
         if ending.panicked || !right {
-            let (instance, code, words) = (&ending.instance, ending.code, &ending.last_words);
-            stage.complain(format!("worker {instance} ended by itself with {code:?}: {words}"));
+            let (worker, code, words) = (ending.worker, ending.code, &ending.last_words);
+            stage.complain(format!("worker {worker} ended by itself with {code:?}: {words}"));
         }
     }
 }

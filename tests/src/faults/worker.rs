@@ -20,8 +20,8 @@ pub struct Start {
 /// An end of a process that nobody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Of which worker.
-    pub instance: String,
+    /// Of which worker of the stage.
+    pub worker: usize,
     /// The exit code; `None` where a signal ended it.
     pub code: Option<i32>,
     /// The last that it said.
@@ -102,13 +102,13 @@ impl Worker {
         self.down_since
     }
 
-    /// Notes whether it has ended by itself.
-    pub fn look(&mut self) -> Option<Ending> {
+    /// Notes whether it, which is this worker of the stage, has ended by itself.
+    pub fn look(&mut self, worker: usize) -> Option<Ending> {
         let code = self.running.as_mut()?.code()?;
         let log = self.bury();
         self.down_since = Some(Instant::now());
         Some(Ending {
-            instance: self.instance.clone(),
+            worker,
             code,
             last_words: tail(&log),
             panicked: log.contains("panicked at"),
@@ -118,7 +118,14 @@ impl Worker {
 
     /// The last that it said, in this life or the one before.
     pub fn last_words(&self) -> String {
-        tail(&self.running.as_ref().map(Running::log).or_else(|| self.said.last().cloned()).unwrap_or_default())
+        tail(
+            &self
+                .running
+                .as_ref()
+                .map(Running::log)
+                .or_else(|| self.said.last().cloned())
+                .unwrap_or_default(),
+        )
     }
 
     /// SIGKILL.
@@ -178,6 +185,11 @@ impl Worker {
         self.running.as_ref().map(Running::log).unwrap_or_default()
     }
 
+    /// Whether it has partitions, or had some.
+    pub fn is_at_work(&self) -> bool {
+        self.log_now().contains("waiting for events")
+    }
+
     /// Its metrics, as it shows them.
     pub fn metrics(&self) -> Option<String> {
         crate::faults::http::get(&format!("127.0.0.1:{}", self.admin), "/metrics")
@@ -190,7 +202,8 @@ impl Worker {
 
     /// Open descriptors, threads and resident KiB.
     pub fn sizes(&self) -> Json {
-        let count = |name: &str| self.proc(name).and_then(|path| fs::read_dir(path).ok()).map(Iterator::count);
+        let count =
+            |name: &str| self.proc(name).and_then(|path| fs::read_dir(path).ok()).map(Iterator::count);
         json!({
             "descriptors": count("fd"),
             "threads": count("task"),
@@ -206,6 +219,11 @@ impl Worker {
     /// Resident memory.
     pub fn resident_kib(&self) -> Option<u64> {
         self.status("VmRSS:").and_then(|text| text.split(' ').next().and_then(|number| number.parse().ok()))
+    }
+
+    /// The most that was ever resident in this life.
+    pub fn most_resident_kib(&self) -> Option<u64> {
+        self.status("VmHWM:").and_then(|text| text.split(' ').next().and_then(|number| number.parse().ok()))
     }
 
     fn status(&self, field: &str) -> Option<String> {
@@ -227,6 +245,6 @@ impl Worker {
 
 /// The last few lines.
 fn tail(log: &str) -> String {
-    let tail: Vec<&str> = log.lines().rev().take(6).collect();
+    let tail: Vec<&str> = log.lines().rev().filter(|line| !line.contains("has a warning")).take(6).collect();
     tail.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

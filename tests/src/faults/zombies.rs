@@ -32,9 +32,8 @@ fn stopped_at(stage: &mut Stage, point: &str, time: Duration) {
     kill(stage, victim);
     let pass = stage.rng.u32(1..passes);
     stage.workers[victim].start_with(&format!("{point}={pass}*off->1*return(stop)"));
-    let stopped = stage.until(PATIENCE, &format!("a worker stops at `{point}`"), |stage| {
-        stage.workers[victim].is_stopped()
-    });
+    let stopped = stage
+        .until(PATIENCE, &format!("a worker stops at `{point}`"), |stage| stage.workers[victim].is_stopped());
     if stopped.is_none() {
         kill(stage, victim);
     } else {
@@ -70,18 +69,21 @@ pub(super) fn twin(stage: &mut Stage, _: &Wanted) {
         !stage.workers[0].is_up()
     });
     stage.workers[0].retired = true;
-    let code = stage.endings.last().map(|ending| ending.code);
+    let code = stage.endings.iter().find(|ending| ending.worker == 0).map(|ending| ending.code);
     if gone.is_none() {
         stage.workers[0].kill();
     } else if code != Some(Some(75)) {
         stage.complain(format!("the older one of two workers of a name ended with {code:?} instead of 75"));
     }
     limited(stage, "gone_after_seconds", gone, GONE);
-    let ended = stage.endings.len();
     stage.until_progress(PATIENCE);
     stage.go_on_for(Duration::from_secs(10));
-    if stage.endings.len() != ended || !stage.workers[twin].is_up() {
-        stage.complain("the second one of two workers of a name did not stay");
+    let twins: Vec<_> = stage.endings.iter().filter(|ending| ending.worker == twin).collect();
+    if let Some(ending) = twins.first() {
+        let (count, code, words) = (twins.len(), ending.code, ending.last_words.clone());
+        stage.complain(format!(
+            "the second one of two workers of a name ended, too, {count} times, first with {code:?}: {words}"
+        ));
     }
     stage.note("seconds", rounded(began.elapsed()));
 }
@@ -94,7 +96,8 @@ pub(super) fn late(stage: &mut Stage, _: &Wanted) {
     stage.left_alone.remove(&0);
     let began = Instant::now();
     stage.until(PATIENCE, "the group gives a worker up that takes too long", |stage| {
-        stage.workers[0].log_now().contains("partitions were lost") || began.elapsed() > Duration::from_secs(85)
+        stage.workers[0].log_now().contains("partitions were lost")
+            || began.elapsed() > Duration::from_secs(85)
     });
     let lost = stage.workers[0].log_now().contains("partitions were lost");
     stage.note("partitions_were_lost", lost);
