@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -143,9 +143,9 @@ impl Running {
         self.child.id()
     }
 
-    /// The exit code once it has ended; `Some(None)` where a signal ended it.
-    pub fn code(&mut self) -> Option<Option<i32>> {
-        self.child.try_wait().expect("our own child can be asked").map(|status| status.code())
+    /// How it has ended, once it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child can be asked")
     }
 
     /// Sends a signal by its name, such as `TERM`.

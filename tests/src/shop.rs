@@ -98,7 +98,7 @@ impl Shop {
     }
 
     /// The same with orders of other numbers, so that nothing of it is told by another shop as well.
-    pub fn from_order(mut self, number: u32) -> Self {
+    pub fn with_orders_from(mut self, number: u32) -> Self {
         self.first = number;
         self.opened = number;
         self

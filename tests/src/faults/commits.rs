@@ -14,7 +14,7 @@ use super::{Stage, Wanted};
 const REQUEST: Duration = Duration::from_secs(5);
 
 /// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stays in each transaction for a moment, so that what arrives late mostly meets one.
 const LINGERING: &str = "after-drain=sleep(200)";
@@ -45,12 +45,12 @@ fn delay(stage: &mut Stage, wanted: &Wanted, fail_points: &str) {
         kill(stage, 0);
         stage.workers[0].start_with(fail_points);
         stage.until_progress(PATIENCE);
-        let hold = stage.between(REQUEST + Duration::from_millis(500), Duration::from_secs(9));
-        let (held, delivered) = stage.relay().held_and_delivered();
-        stage.relay().weather(|weather| weather.hold_commit = Some(hold));
+        let delay = stage.between(REQUEST + Duration::from_millis(500), Duration::from_secs(9));
+        let (held, arrived_before) = stage.relay().held_and_delivered();
+        stage.relay().weather(|weather| weather.hold_commit = Some(delay));
         stage.until(PATIENCE, "a commit is held", |stage| stage.relay().held_and_delivered().0 > held);
         let arrived = stage.until(PATIENCE, "the held commit arrives", |stage| {
-            stage.relay().held_and_delivered().1 > delivered
+            stage.relay().held_and_delivered().1 > arrived_before
         });
         cuts += u32::from(arrived.is_some());
         let moment = stage.between(Duration::from_millis(5), Duration::from_millis(60));

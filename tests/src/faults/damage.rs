@@ -16,7 +16,7 @@ use super::stage::Stage;
 use super::trial::GRACE;
 
 /// From the moment at which a worker meets what cannot be read until it says so.
-const NAMED: Duration = Duration::from_secs(60);
+const NAMED: Duration = Duration::from_mins(1);
 
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -34,11 +34,8 @@ pub(super) fn flipped(stage: &mut Stage, _: &Wanted) {
         stage.left_alone.insert(worker);
         stage.workers[worker].end(GRACE);
     }
-    let unread =
-        stage.until(PATIENCE, "inputs lie unread", |stage| most_behind(stage).is_some_and(|it| it.1 >= 30));
-    let Some(((place, _), _)) = unread.and_then(|_| most_behind(stage).map(|behind| (behind, ()))) else {
-        return;
-    };
+    stage.until(PATIENCE, "inputs lie unread", |stage| most_behind(stage).is_some_and(|it| it.1 >= 30));
+    let Some((place, _)) = most_behind(stage) else { return };
     let next = stage.positions().and_then(|positions| positions.get(&place).copied()).unwrap_or_default();
 
     stage.broker().stop();
@@ -199,7 +196,7 @@ fn throw(brokers: &str) -> Result<(Place, i64), String> {
     producer
         .send(BaseRecord::<str, [u8]>::to(topic).key("bomb").payload(&value))
         .map_err(|(error, _)| error.to_string())?;
-    producer.flush(Duration::from_secs(60)).map_err(|error| error.to_string())?;
+    producer.flush(Duration::from_mins(1)).map_err(|error| error.to_string())?;
     let landed = producer.context().0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     landed.unwrap_or_else(|| Err("it was never heard of again".to_owned()))
 }

@@ -229,7 +229,7 @@ fn record(written: &Written) -> BaseRecord<'_, [u8], [u8]> {
 /// Begins, fills and aborts transactions until the feed is done.
 fn haunt(brokers: &str, shared: &Shared) {
     let plan = Plan { orders: u32::MAX - GHOSTS_FROM, seed: 1, troubled: false };
-    let mut ghosts = Shop::new(plan).from_order(GHOSTS_FROM);
+    let mut ghosts = Shop::new(plan).with_orders_from(GHOSTS_FROM);
     let mut producer = None;
     while !shared.done.load(Ordering::SeqCst) {
         thread::sleep(Duration::from_millis(300));

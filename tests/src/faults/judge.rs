@@ -67,7 +67,9 @@ pub(super) fn judge(stage: &mut Stage) -> Json {
     }
     let mut unread = unreadable(stage);
     unread.truncate(10);
-    unread.into_iter().for_each(|sentence| stage.complain(sentence));
+    for sentence in unread {
+        stage.complain(sentence);
+    }
     let judged = match binary(CHECKER) {
         Ok(program) => {
             let seen = seen.as_ref().and_then(|(seen, _)| seen.as_ref().ok());

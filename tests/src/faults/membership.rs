@@ -61,7 +61,9 @@ pub(super) fn storm(stage: &mut Stage, wanted: &Wanted) {
     }
     let guests: Vec<usize> =
         (2..stage.workers.len()).filter(|&number| stage.workers[number].is_up()).collect();
-    guests.into_iter().for_each(|guest| leave(stage, guest));
+    for guest in guests {
+        leave(stage, guest);
+    }
 }
 
 /// The orders of the second shop begin here.
@@ -69,7 +71,7 @@ const LATER: u32 = 200_000_000;
 
 /// A shop that closes, and another one with other orders.
 pub(super) fn two_shops(wanted: &Wanted) -> Records {
-    Box::new(first_shop(wanted).chain(inputs::shop(wanted).from_order(LATER)))
+    Box::new(first_shop(wanted).chain(inputs::shop(wanted).with_orders_from(LATER)))
 }
 
 fn first_shop(wanted: &Wanted) -> Shop {

@@ -90,7 +90,7 @@ impl Relay {
         let serving = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                serving.connect(client);
+                serving.connect(&client);
             }
         });
         Self { address, state }
@@ -130,13 +130,13 @@ impl Relay {
 }
 
 impl State {
-    fn connect(self: &Arc<Self>, client: TcpStream) {
+    fn connect(self: &Arc<Self>, client: &TcpStream) {
         let Some(upstream) = locked(&self.upstream).clone() else { return };
         // A broker that is down refuses; closing tells the client so.
         let Ok(broker) = TcpStream::connect(upstream) else { return };
         let clones = || Some([client.try_clone().ok()?, broker.try_clone().ok()?]);
         let (Some(kept), Some(reading), Some(writing)) = (clones(), clones(), clones()) else { return };
-        for end in [&client, &broker] {
+        for end in [client, &broker] {
             // Without it small frames would wait for one another; where it cannot be had, they wait.
             let _ = end.set_nodelay(true);
         }

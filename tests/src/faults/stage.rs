@@ -32,6 +32,9 @@ pub(super) const GROUP: &str = "hinge-router";
 /// How often a stage is looked after.
 const GLANCE: Duration = Duration::from_millis(25);
 
+/// Inputs of so long have to be moved on before there is progress; otherwise partitions without any would count.
+const HEARD: Duration = Duration::from_secs(1);
+
 /// So long after its end a worker is started again.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -291,20 +294,23 @@ impl Stage {
         }
     }
 
-    /// Waits until every partition that is behind now has been moved on, and gives how long that took.
+    /// Waits until every partition that is behind now, or gets something within [`HEARD`], has been moved on, and
+    /// gives how long that took.
     pub fn until_progress(&mut self, patience: Duration) -> Option<Duration> {
         let started = Instant::now();
-        let ends = self.feed.ends();
-        let mut before = None;
+        let (mut ends, mut before) = (self.feed.ends(), None);
         self.until(patience, "every partition that was behind moves on", |stage| {
             let Some(now) = stage.positions() else { return false };
             let before = before.get_or_insert_with(|| now.clone());
-            before.iter().all(|(place, position)| {
-                let behind = ends.get(place).is_some_and(|end| end > position);
-                !behind || now.get(place) > Some(position)
+            if started.elapsed() < HEARD {
+                ends = stage.feed.ends();
+                return false;
+            }
+            ends.iter().all(|(place, end)| {
+                let position = before.get(place).copied().unwrap_or_default();
+                *end <= position || now.get(place).copied().unwrap_or_default() > position
             })
         })
-        .map(|_| started.elapsed())
     }
 
     /// Waits until all that was acknowledged up to now is handled, and gives how long that took.
@@ -341,7 +347,7 @@ impl Stage {
 
     /// A duration between the two.
     pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
-        least + (most - least).mul_f64(self.rng.f64())
+        least + most.saturating_sub(least).mul_f64(self.rng.f64())
     }
 }
 

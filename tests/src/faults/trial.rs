@@ -124,7 +124,7 @@ fn heal(stage: &mut Stage) -> Option<Duration> {
 /// Asks all workers to end; gives how long transactions stayed open after that.
 fn end(stage: &mut Stage) -> Option<Duration> {
     // Counters begin at nothing with each process: only those of undisturbed ones can be counted again.
-    if stage.workers.iter().all(|worker| worker.starts == 1) {
+    if stage.workers.iter().all(|worker| worker.starts == 1 && worker.is_up()) {
         // A commit is known to the broker a moment before it is counted.
         std::thread::sleep(COUNTED);
         stage.keep_metrics();

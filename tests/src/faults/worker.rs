@@ -104,7 +104,7 @@ impl Worker {
 
     /// Notes whether it, which is this worker of the stage, has ended by itself.
     pub fn look(&mut self, worker: usize) -> Option<Ending> {
-        let code = self.running.as_mut()?.code()?;
+        let code = self.running.as_mut()?.status()?.code();
         let log = self.bury();
         self.down_since = Some(Instant::now());
         Some(Ending {
@@ -152,8 +152,8 @@ impl Worker {
     pub fn ended(&mut self, asked: Instant, patience: Duration) -> (Option<i32>, Duration) {
         let Some(running) = self.running.as_mut() else { return (None, Duration::ZERO) };
         let code = loop {
-            if let Some(code) = running.code() {
-                break code;
+            if let Some(status) = running.status() {
+                break status.code();
             }
             if asked.elapsed() > patience {
                 self.kill();
