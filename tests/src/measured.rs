@@ -91,11 +91,12 @@ pub fn orders(count: usize, encoding: Encoding) -> Vec<Record> {
         .zip(different)
         .map(|(number, record)| {
             let mut record = Record { offset: Offset(number), ..record.clone() };
-            if let Headers::Readable(headers) = &mut record.headers {
-                let id = headers.iter_mut().find(|header| header.name == "ce_id");
-                id.expect("every event has an id").value =
-                    Some(format!("order.placed/{number:06}").into_bytes());
-            }
+            let id = format!("order.placed/{number:06}");
+            let renamed = record.headers.iter().map(|header| match header.name {
+                "ce_id" => Header { value: Some(id.as_bytes()), ..header },
+                _ => header,
+            });
+            record.headers = Headers::Readable(renamed.collect());
             record
         })
         .collect()
@@ -106,15 +107,15 @@ fn record(catalogue: &Catalogue, written: &Written, encoding: Encoding) -> Recor
     let decoded = catalogue.decode(headers, Some(&written.value)).expect("the shop writes what can be read");
     let encoded = catalogue.encode_event(&decoded.event, decoded.recorded, encoding);
     let encoded = encoded.expect("what was read can be written");
-    let header =
-        |(name, value): (Cow<'static, str>, Vec<u8>)| Header { name: name.into_owned(), value: Some(value) };
+    let header = |(name, value)| Header { name, value: Some(value) };
+    let headers = encoded.headers.iter().map(|(name, value)| header((name.as_ref(), value.as_slice())));
     Record {
         place: TopicPartition::new(hinge_router::input_topic(hinge_domain::Stream::Order), 0),
         offset: Offset::ZERO,
         timestamp: Timestamp::Append(1_772_438_500_000),
         key: Some(written.key.clone().into_bytes()),
         value: Some(encoded.value),
-        headers: Headers::Readable(encoded.headers.into_iter().map(header).collect()),
+        headers: Headers::Readable(headers.collect()),
     }
 }
 

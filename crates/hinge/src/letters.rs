@@ -335,7 +335,7 @@ impl Repairing<'_> {
 
     /// A repair that cannot be read either would be a second dead letter, and the first one done with.
     fn check(&self, letter: &Letter, record: &Record, body: &[u8]) -> Result<()> {
-        let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
+        let headers = record.headers.iter().map(|header| (header.name, header.value));
         let repaired = self
             .catalogue
             .decode(headers, Some(body))

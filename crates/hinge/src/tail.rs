@@ -127,7 +127,7 @@ pub(crate) fn document(record: &Record, catalogue: &Catalogue) -> Json {
 fn headers(headers: &Headers) -> Map<String, Json> {
     headers
         .iter()
-        .map(|header| (header.name.clone(), json!(header.value.as_deref().map(String::from_utf8_lossy))))
+        .map(|header| (header.name.to_owned(), json!(header.value.map(String::from_utf8_lossy))))
         .collect()
 }
 
@@ -140,7 +140,7 @@ fn value(record: &Record, catalogue: &Catalogue) -> Json {
     if let Ok(read) = decode_notification(bytes) {
         return notification(&read);
     }
-    let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
+    let headers = record.headers.iter().map(|header| (header.name, header.value));
     if let Ok(decoded) = catalogue.decode(headers, Some(bytes)) {
         let facts = decoded.event.facts.given().map(|(name, value)| (name.to_string(), json!(value)));
         return Json::Object(facts.collect());

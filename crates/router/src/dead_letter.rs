@@ -85,10 +85,10 @@ pub(crate) fn send(
 
 /// The bytes of a record as it came: key, value and headers that can be read.
 pub(crate) fn size_of_original(record: &Record) -> usize {
-    let bytes = |part: &Option<Vec<u8>>| part.as_deref().map_or(0, <[u8]>::len);
+    let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
     let headers: usize =
-        record.headers.iter().map(|header| header.name.len() + bytes(&header.value) + 16).sum();
-    bytes(&record.key) + bytes(&record.value) + headers
+        record.headers.iter().map(|header| header.name.len() + bytes(header.value) + 16).sum();
+    bytes(record.key.as_deref()) + bytes(record.value.as_deref()) + headers
 }
 
 fn shortened(detail: &str) -> &str {

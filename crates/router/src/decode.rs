@@ -115,7 +115,7 @@ impl Decoder {
 
 /// The headers as decoding takes them.
 fn fields(headers: &Headers) -> impl Iterator<Item = (&str, Option<&[u8]>)> + Clone {
-    headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()))
+    headers.iter().map(|header| (header.name, header.value))
 }
 
 /// The trace that a foreign record carries, under the names that an event's attributes have.

@@ -264,7 +264,7 @@ mod tests {
                 timestamp: Written::Unknown,
                 key: Some(state_key(&held.name())),
                 value: Some(held.state()),
-                headers: Headers::Readable(Vec::new()),
+                headers: Headers::none(),
             };
             let Some(Entry::Held(name, Some(read))) = entry(&record) else { panic!("not read: {key:?}") };
             assert_eq!((name, &read), (held.name(), &held));

@@ -56,11 +56,17 @@ pub(crate) fn send(session: &mut dyn Session, record: &Record) -> Result<Result<
 pub(crate) fn original(held: Record) -> Option<Record> {
     let Headers::Readable(mut headers) = held.headers else { return None };
     // Ours are the last ones: what came with the record may have the same names.
-    let ours = headers.split_off(headers.len().checked_sub(OURS.len())?);
-    if !ours.iter().map(|header| header.name.as_str()).eq(OURS) {
+    let came = headers.len().checked_sub(OURS.len())?;
+    let ours: Vec<(String, Option<Vec<u8>>)> = headers
+        .iter()
+        .skip(came)
+        .map(|ours| (ours.name.to_owned(), ours.value.map(<[u8]>::to_vec)))
+        .collect();
+    if !ours.iter().map(|(name, _)| name.as_str()).eq(OURS) {
         return None;
     }
-    let said = |index: usize| std::str::from_utf8(ours[index].value.as_deref()?).ok();
+    headers.truncate(came);
+    let said = |index: usize| std::str::from_utf8(ours[index].1.as_deref()?).ok();
     let place = TopicPartition::new(said(0)?, said(1)?.parse().ok()?);
     let offset = Offset(said(2)?.parse().ok()?);
     // Who gave the instant does not matter any more.

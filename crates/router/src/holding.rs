@@ -341,7 +341,7 @@ mod tests {
             timestamp: Timestamp::Unknown,
             key: key.map(<[u8]>::to_vec),
             value: None,
-            headers: Headers::Readable(Vec::new()),
+            headers: Headers::none(),
         }
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn of(record: &Record) -> Option<Repair> {
     let place = std::str::from_utf8(record.headers.get(REPAIRS)?).ok()?.parse().ok()?;
     let of_conflict = record.headers.get(REPAIRS_CODE) == Some(Code::Conflict.as_str().as_bytes());
     let events = record.headers.iter().filter(|header| header.name == REPAIRS_EVENT);
-    let events = events.filter_map(|header| String::from_utf8(header.value.clone()?).ok()).collect();
+    let events = events.filter_map(|header| String::from_utf8(header.value?.to_vec()).ok()).collect();
     Some(Repair { place, of_conflict, events })
 }
 

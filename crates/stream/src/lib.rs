@@ -20,5 +20,5 @@ mod session;
 pub use error::{Cause, Error, ExitCode};
 pub use log::{Appender, Log, Reader, TopicSpec, TopicState, Topics};
 pub use murmur2::partition_for_key;
-pub use record::{Header, Headers, Offset, Outgoing, Record, Timestamp, TopicPartition};
+pub use record::{Header, HeaderList, Headers, Offset, Outgoing, Record, Timestamp, TopicPartition};
 pub use session::{Committed, GroupLag, Limits, Polled, Positions, Session, SessionOptions, StartAt};

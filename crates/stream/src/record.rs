@@ -68,36 +68,114 @@ impl Timestamp {
 }
 
 /// One header: a name and bytes, or a name alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
     /// The name; names may repeat.
-    pub name: String,
+    pub name: &'a str,
     /// The value; `None` is Kafka's null, which is not the same as empty.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<&'a [u8]>,
+}
+
+/// Headers whose names are text, in the order of writing: in few pieces of memory, since every record has some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderList {
+    names: String,
+    values: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+/// Where a header's name and value end; they begin where those before it end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    name: usize,
+    value: usize,
+    is_null: bool,
+}
+
+impl HeaderList {
+    /// Adds one at the end.
+    pub fn push(&mut self, name: &str, value: Option<&[u8]>) {
+        self.names.push_str(name);
+        self.values.extend_from_slice(value.unwrap_or_default());
+        let (name, value, is_null) = (self.names.len(), self.values.len(), value.is_none());
+        self.spans.push(Span { name, value, is_null });
+    }
+
+    /// Makes room for so many more, of so many bytes.
+    pub fn reserve(&mut self, headers: usize, names: usize, values: usize) {
+        self.spans.reserve(headers);
+        self.names.reserve(names);
+        self.values.reserve(values);
+    }
+
+    /// Keeps the first so many.
+    pub fn truncate(&mut self, count: usize) {
+        self.spans.truncate(count);
+        let (name, value) = self.spans.last().map_or((0, 0), |span| (span.name, span.value));
+        self.names.truncate(name);
+        self.values.truncate(value);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + ExactSizeIterator + Clone {
+        (0..self.spans.len()).map(|index| self.at(index))
+    }
+
+    fn at(&self, index: usize) -> Header<'_> {
+        let before =
+            index.checked_sub(1).map_or((0, 0), |before| (self.spans[before].name, self.spans[before].value));
+        let span = &self.spans[index];
+        let value = &self.values[before.1..span.value];
+        Header { name: &self.names[before.0..span.name], value: (!span.is_null).then_some(value) }
+    }
+}
+
+impl<'a> FromIterator<Header<'a>> for HeaderList {
+    fn from_iter<I: IntoIterator<Item = Header<'a>>>(headers: I) -> Self {
+        let mut list = Self::default();
+        headers.into_iter().for_each(|header| list.push(header.name, header.value));
+        list
+    }
 }
 
 /// The headers of a record, in the order of writing.
 #[derive(Clone, Debug)]
 pub enum Headers {
     /// Names that are text, as they should be.
-    Readable(Vec<Header>),
+    Readable(HeaderList),
     /// At least one name is not UTF-8: nothing can be read from them, but they can be carried
     /// unchanged to another topic ([`Outgoing::carried`]).
     Unreadable(crate::kafka::OpaqueHeaders),
 }
 
 impl Headers {
+    /// None.
+    pub fn none() -> Self {
+        Self::Readable(HeaderList::default())
+    }
+
     /// The value of the first header called `name`, if there is one and it is not null.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|header| header.name == name).and_then(|header| header.value.as_deref())
+        self.iter().find(|header| header.name == name).and_then(|header| header.value)
     }
 
     /// The readable headers; none when they are [`Headers::Unreadable`].
-    pub fn iter(&self) -> impl Iterator<Item = &Header> + Clone {
-        match self {
-            Self::Readable(headers) => headers.iter(),
-            Self::Unreadable(_) => [].iter(),
-        }
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + Clone {
+        let readable = match self {
+            Self::Readable(headers) => Some(headers),
+            Self::Unreadable(_) => None,
+        };
+        readable.into_iter().flat_map(HeaderList::iter)
     }
 }
 

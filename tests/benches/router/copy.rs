@@ -196,6 +196,7 @@ impl Bench {
                     events += batch.len();
                 }
                 Polled::Given(_) | Polled::Taken(_) | Polled::Idle => {}
+                Polled::Unreadable { place, why, .. } => panic!("{place}: {why}"),
             }
             if session.at_end() {
                 break;
@@ -232,7 +233,7 @@ impl Copied {
                 let headers = record
                     .headers
                     .iter()
-                    .map(|header| (header.name.clone(), header.value.clone().unwrap_or_default()));
+                    .map(|header| (header.name.to_owned(), header.value.unwrap_or_default().to_vec()));
                 copied.topics[number].1 = headers.collect();
                 copied.outputs.entry(event_of(&spec.name, &record)).or_default().push((number, size));
                 copied.bytes.resize(copied.bytes.len().max(size), b'x');

@@ -30,7 +30,7 @@ pub(crate) fn measure(encoding: Encoding, format: Format) -> OneOrder {
     let records = orders(ORDERS, encoding);
     let size = |record: &hinge_stream::Record| {
         let headers = record.headers.iter();
-        let headers = headers.map(|header| header.name.len() + header.value.as_ref().map_or(0, Vec::len));
+        let headers = headers.map(|header| header.name.len() + header.value.map_or(0, <[u8]>::len));
         headers.sum::<usize>() + record.value.as_ref().map_or(0, Vec::len)
     };
     let bytes = records.iter().map(size).sum::<usize>() / ORDERS;

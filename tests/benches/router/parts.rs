@@ -59,6 +59,6 @@ fn one(criterion: &mut Criterion, name: &str, (encoding, format): (Encoding, For
 }
 
 fn decoded(catalogue: &Catalogue, record: &Record) -> Decoded {
-    let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
+    let headers = record.headers.iter().map(|header| (header.name, header.value));
     catalogue.decode(headers, record.value.as_deref()).expect("the shop writes what can be read")
 }

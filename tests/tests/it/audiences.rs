@@ -154,7 +154,7 @@ fn nothing_of_anybody_is_on_the_topic_of_a_department() {
     world.drain();
     for department in &staff.policy.departments {
         for record in world.records(&Policy::topic_of(&department.name)) {
-            let headers = record.headers.iter().flat_map(|header| header.value.clone().unwrap_or_default());
+            let headers = record.headers.iter().flat_map(|header| header.value.unwrap_or_default().to_vec());
             let bytes: Vec<u8> = record.value.into_iter().flatten().chain(headers).collect();
             let text = String::from_utf8_lossy(&bytes);
             for personal in [staff.prefix.as_str(), "languages", "location", "'pt'", "lead"] {

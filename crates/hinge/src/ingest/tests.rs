@@ -106,7 +106,7 @@ impl Shop {
 
     fn events(&self, topic: &str) -> Vec<Event> {
         let decode = |record: &Record| {
-            let headers = record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref()));
+            let headers = record.headers.iter().map(|header| (header.name, header.value));
             Catalogue::builtin().decode(headers, record.value.as_deref()).unwrap().event
         };
         self.records(topic).iter().map(decode).collect()

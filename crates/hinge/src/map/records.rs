@@ -43,7 +43,7 @@ fn tried(source: &Source, record: &Record) -> Tried {
         return Tried::only(at, events);
     }
     let headers: Vec<(&str, Option<&[u8]>)> =
-        record.headers.iter().map(|header| (header.name.as_str(), header.value.as_deref())).collect();
+        record.headers.iter().map(|header| (header.name, header.value)).collect();
     let (key, value) = (record.key.as_deref(), record.value.as_deref());
     try_record(source, at, &ForeignRecord { topic: &record.place.topic, key, headers: &headers, value })
 }

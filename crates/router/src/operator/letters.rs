@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use hinge_schema::Code;
-use hinge_stream::{Appender, Error, Header, Headers, Outgoing, Reader, Record, Timestamp};
+use hinge_stream::{Appender, Error, HeaderList, Headers, Outgoing, Reader, Record, Timestamp};
 
 use super::{By, Closing, close};
 use crate::dead_letter::{KEY_ADDED, OURS_BEGIN, origin};
@@ -75,11 +75,11 @@ impl Letter {
         let is_body_omitted = letter.headers.get("hinge-error-body-omitted").is_some();
         let key = letter.key.clone().filter(|_| letter.headers.get(KEY_ADDED).is_none());
         let rejected_at = letter.timestamp.millis();
-        let mut headers: Vec<Header> = letter.headers.iter().cloned().collect();
         // Ours are the last ones.
-        while headers.last().is_some_and(|header| header.name.starts_with(OURS_BEGIN)) {
-            headers.pop();
-        }
+        let ours =
+            letter.headers.iter().rev().take_while(|header| header.name.starts_with(OURS_BEGIN)).count();
+        let mut headers: HeaderList = letter.headers.iter().collect();
+        headers.truncate(headers.len() - ours);
         let place = RecordPlace { partition: partition.clone(), offset };
         let record = Record {
             place: partition,
@@ -131,7 +131,7 @@ pub fn replay(appender: &mut dyn Appender, letter: &Letter, replay: &Replay<'_>)
     let decided = letter.event.as_ref().filter(|_| letter.code == Code::Conflict.as_str());
     let mut headers = vec![(REPAIRS, place.as_bytes()), (REPAIRS_CODE, code.as_bytes())];
     headers.extend(decided.map(|id| (REPAIRS_EVENT, id.as_bytes())));
-    let carried = replay.record.headers.iter().filter(|header| !is_ours(&header.name)).cloned().collect();
+    let carried = replay.record.headers.iter().filter(|header| !is_ours(header.name)).collect();
     let record = Outgoing {
         topic: &letter.place.partition.topic,
         key: replay.record.key.as_deref(),

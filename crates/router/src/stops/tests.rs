@@ -28,7 +28,7 @@ fn stopped_at(stops: &mut Stops, outcomes: impl IntoIterator<Item = Outcome>) ->
             timestamp: Timestamp::Unknown,
             key: None,
             value: None,
-            headers: Headers::Readable(Vec::new()),
+            headers: Headers::none(),
         };
         stops.count(&record, outcome);
         if stops.is_stopped(&place()) {

@@ -55,11 +55,8 @@ impl EmbeddedAppender {
     fn hand_over(&mut self, partition: Option<i32>, record: &Outgoing<'_>) -> Result<(), Error> {
         self.writer.check(&self.database, record)?;
         self.writer.check_partition(record.topic, partition)?;
-        let carried = record.carried.into_iter().flat_map(Headers::iter).cloned();
-        let own = record
-            .headers
-            .iter()
-            .map(|(name, value)| Header { name: (*name).to_owned(), value: Some(value.to_vec()) });
+        let carried = record.carried.into_iter().flat_map(Headers::iter);
+        let own = record.headers.iter().map(|(name, value)| Header { name, value: Some(value) });
         let waiting = Waiting {
             topic: record.topic.to_owned(),
             partition,

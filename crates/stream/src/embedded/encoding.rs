@@ -3,7 +3,7 @@
 //!
 //! Part of the file's format: a change here needs a new format number in `database.rs`.
 
-use crate::{Header, Headers, Outgoing};
+use crate::{HeaderList, Headers, Outgoing};
 
 /// Writes the headers of `record` to `blob`, which is emptied first. `None` when they cannot be
 /// written here: opaque headers of Kafka, whose names nobody can read.
@@ -12,8 +12,8 @@ pub(super) fn encode(record: &Outgoing<'_>, blob: &mut Vec<u8>) -> Option<()> {
     match record.carried {
         Some(Headers::Unreadable(_)) => return None,
         Some(Headers::Readable(carried)) => {
-            for header in carried {
-                push(blob, &header.name, header.value.as_deref());
+            for header in carried.iter() {
+                push(blob, header.name, header.value);
             }
         }
         None => {}
@@ -25,16 +25,16 @@ pub(super) fn encode(record: &Outgoing<'_>, blob: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Reads what [`encode`] wrote; `None` when the blob is damaged.
-pub(super) fn decode(mut blob: &[u8]) -> Option<Vec<Header>> {
-    let mut headers = Vec::new();
+pub(super) fn decode(mut blob: &[u8]) -> Option<HeaderList> {
+    let mut headers = HeaderList::default();
     while !blob.is_empty() {
         let name_length = pull_length(&mut blob)?;
-        let name = String::from_utf8(blob.split_off(..name_length)?.to_vec()).ok()?;
+        let name = std::str::from_utf8(blob.split_off(..name_length)?).ok()?;
         let value = match pull_length(&mut blob)? {
             0 => None,
-            one_more => Some(blob.split_off(..one_more - 1)?.to_vec()),
+            one_more => Some(blob.split_off(..one_more - 1)?),
         };
-        headers.push(Header { name, value });
+        headers.push(name, value);
     }
     Some(headers)
 }
@@ -72,7 +72,7 @@ fn pull_length(blob: &mut &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{decode, encode};
-    use crate::{Header, Headers, Outgoing};
+    use crate::{Header, HeaderList, Headers, Outgoing};
 
     fn outgoing<'a>(carried: Option<&'a Headers>, headers: &'a [(&'a str, &'a [u8])]) -> Outgoing<'a> {
         Outgoing { topic: "t", key: None, value: None, headers, carried, timestamp: None }
@@ -80,16 +80,17 @@ mod tests {
 
     #[test]
     fn headers_come_back_as_they_were_carried_ones_first() {
-        let carried = Headers::Readable(vec![
-            Header { name: "null".into(), value: None },
-            Header { name: String::new(), value: Some(Vec::new()) },
-            Header { name: "long".into(), value: Some(vec![7; 70_000]) },
-        ]);
+        let long = vec![7; 70_000];
+        let carried = Headers::Readable(HeaderList::from_iter([
+            Header { name: "null", value: None },
+            Header { name: "", value: Some(&[]) },
+            Header { name: "long", value: Some(&long) },
+        ]));
         let mut blob = vec![1, 2, 3];
         encode(&outgoing(Some(&carried), &[("own", b"value")]), &mut blob).unwrap();
         let read = decode(&blob).unwrap();
         let Headers::Readable(mut expected) = carried else { unreachable!() };
-        expected.push(Header { name: "own".into(), value: Some(b"value".to_vec()) });
+        expected.push("own", Some(b"value"));
         assert_eq!(read, expected);
     }
 

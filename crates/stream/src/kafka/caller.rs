@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::BaseProducer;
@@ -63,10 +63,26 @@ impl Caller {
         wait: Duration,
         call: impl FnOnce(&WorkerProducer, Duration) -> KafkaResult<()> + Send + 'static,
     ) -> Result<(), Refusal> {
-        if self.calls.send(Box::new(move |producer| call(producer, wait))).is_err() {
+        let started = self.start(wait, call);
+        self.finish(&started)
+    }
+
+    /// Begins such a call. [`Caller::finish`] has to follow before the next one.
+    pub(super) fn start(
+        &self,
+        wait: Duration,
+        call: impl FnOnce(&WorkerProducer, Duration) -> KafkaResult<()> + Send + 'static,
+    ) -> Started {
+        let is_made = self.calls.send(Box::new(move |producer| call(producer, wait))).is_ok();
+        Started { is_made, until: Instant::now() + wait + GRACE }
+    }
+
+    /// Waits for the answer to a call.
+    pub(super) fn finish(&self, started: &Started) -> Result<(), Refusal> {
+        if !started.is_made {
             return Err(Refusal::Stuck);
         }
-        match self.answers.recv_timeout(wait + GRACE) {
+        match self.answers.recv_timeout(started.until.saturating_duration_since(Instant::now())) {
             Ok(answer) => answer.map_err(Refusal::Error),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 tracing::error!("a call of librdkafka does not come back");
@@ -74,4 +90,12 @@ impl Caller {
             }
         }
     }
+}
+
+/// A call that is being made.
+#[derive(Debug)]
+#[must_use = "its answer would be taken for that of the next call"]
+pub(super) struct Started {
+    is_made: bool,
+    until: Instant,
 }

@@ -117,6 +117,7 @@ pub(super) struct DeliveryContext {
 /// Delivery reports since the last time that they were taken.
 #[derive(Debug)]
 pub(super) struct Deliveries {
+    /// Always 0 where only failures are reported.
     pub(super) delivered: u64,
     pub(super) failed: u64,
     /// Those among the failed that a broker may have all the same.
@@ -151,12 +152,6 @@ impl ProducerContext for DeliveryContext {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(record) if faults::planted("refuse-delivery") => {
-                self.failed.fetch_add(1, Ordering::Relaxed);
-                self.unsure.fetch_add(1, Ordering::Relaxed);
-                let error = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
-                lock(&self.failure).get_or_insert_with(|| (record.topic().to_owned(), error));
-            }
             Ok(_) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
             }

@@ -18,6 +18,7 @@ mod deadline;
 mod ending;
 mod headers;
 mod incoming;
+mod outbox;
 mod outgoing;
 mod pausing;
 mod polling;

@@ -34,9 +34,10 @@ pub(super) fn refused(record: &Outgoing<'_>, error: KafkaError) -> Result<Error,
     }
 }
 
-fn bytes(record: &Outgoing<'_>) -> usize {
+/// Its size: key, value and the headers that can be read.
+pub(super) fn bytes(record: &Outgoing<'_>) -> usize {
     let carried = record.carried.into_iter().flat_map(Headers::iter);
-    let carried = carried.map(|Header { name, value }| name.len() + value.as_ref().map_or(0, Vec::len));
+    let carried = carried.map(|Header { name, value }| name.len() + value.map_or(0, <[u8]>::len));
     let own = record.headers.iter().map(|(name, value)| name.len() + value.len());
     let body = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
     carried.chain(own).sum::<usize>() + body

@@ -17,6 +17,7 @@ use super::caller::{Caller, Refusal, WorkerProducer};
 use super::classify::{Class, Signs, failure, transaction_class};
 use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
+use super::outbox::Outbox;
 use super::outgoing;
 use crate::{Error, Outgoing, faults};
 
@@ -82,6 +83,8 @@ pub(super) struct TransactionalProducer {
     id: String,
     producer: Arc<WorkerProducer>,
     caller: Caller,
+    outbox: Outbox,
+    /// Records handed over in this transaction.
     sent: u64,
     begun_at: Instant,
     /// How many connections had broken when the transaction began.
@@ -101,6 +104,7 @@ impl TransactionalProducer {
             id,
             producer,
             caller,
+            outbox: Outbox::default(),
             sent: 0,
             begun_at,
             broken_before: 0,
@@ -148,6 +152,7 @@ impl TransactionalProducer {
         tracing::warn!(id = %self.id, "a transaction did not end cleanly: starting a new producer");
         (self.producer, self.caller) = create(&self.config)?;
         self.sent = 0;
+        self.outbox.clear();
         self.take_over()
     }
 
@@ -169,10 +174,35 @@ impl TransactionalProducer {
         if faults::planted("plant-drop") {
             return Ok(());
         }
-        let deadline = Deadline::after(BATCH);
-        let mut outgoing: BaseRecord<'_, [u8], [u8]> = outgoing::record(record);
+        let size = outgoing::bytes(record);
+        if Outbox::has_room_for(record, size) {
+            return if self.outbox.put(record, size) { self.send_gathered() } else { Ok(()) };
+        }
+        self.send_gathered()?;
+        self.hand_over(outgoing::record(record)).map_err(|error| match error {
+            NotTaken::Refused(error) => match outgoing::refused(record, error) {
+                Ok(refused) => refused,
+                Err(error) => self.failed("sending a record", error),
+            },
+            NotTaken::Failed(error) => error,
+        })
+    }
+
+    /// Hands over what was gathered.
+    fn send_gathered(&mut self) -> Result<(), Error> {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let sent = outbox.empty(|record| self.hand_over(record));
+        self.outbox = outbox;
+        sent.map_err(|error| match error {
+            NotTaken::Refused(error) => self.failed("sending a record", error),
+            NotTaken::Failed(error) => error,
+        })
+    }
+
+    fn hand_over(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), NotTaken> {
+        let mut deadline = None;
         loop {
-            let Err((error, back)) = self.producer.send(outgoing) else {
+            let Err((error, back)) = self.producer.send(record) else {
                 self.sent += 1;
                 faults::pass("after-send");
                 // Reports pile up otherwise.
@@ -183,48 +213,54 @@ impl TransactionalProducer {
             };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) if faults::planted("plant-queue-full") => return Ok(()),
-                Some(RDKafkaErrorCode::QueueFull) if !deadline.is_over() => {
+                Some(RDKafkaErrorCode::QueueFull) => {
+                    let deadline = *deadline.get_or_insert_with(|| Deadline::after(BATCH));
+                    if deadline.is_over() {
+                        let doing = "making room for a record to be sent".to_owned();
+                        let waited = deadline.patience();
+                        return Err(NotTaken::Failed(Error::TimedOut {
+                            doing,
+                            waited,
+                            source: Some(error.into()),
+                        }));
+                    }
                     // The same record again: one that is left out would be lost in a transaction that commits.
-                    outgoing = back;
+                    record = back;
                     self.producer.poll(Duration::ZERO);
                     sleep(DRAIN_STEP);
                 }
-                Some(RDKafkaErrorCode::QueueFull) => {
-                    let doing = "making room for a record to be sent".to_owned();
-                    let waited = deadline.patience();
-                    return Err(Error::TimedOut { doing, waited, source: Some(error.into()) });
-                }
-                _ => {
-                    return Err(match outgoing::refused(record, error) {
-                        Ok(refused) => refused,
-                        Err(error) => self.failed("sending a record", error),
-                    });
-                }
+                _ => return Err(NotTaken::Refused(error)),
             }
         }
     }
 
     /// Commits what was sent together with `offsets`.
     pub(super) fn commit(&mut self, offsets: Option<Arc<Offsets>>) -> Result<Ended, Error> {
+        self.send_gathered()?;
         let deadline = Deadline::after(BATCH);
+        let positions = offsets.map(|offsets| {
+            move |producer: &WorkerProducer, wait: Duration| {
+                producer.send_offsets_to_transaction(&offsets.list, &offsets.group, wait)
+            }
+        });
+        // The positions are on their way while the records still are: both count only with the commit.
+        let started = positions.clone().map(|send| self.caller.start(deadline.slice(SLICE), send));
         if !self.drain(deadline) {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
             return Ok(Ended::Broken);
         }
         faults::pass("after-drain");
-        let deliveries = self.producer.context().take();
-        if deliveries.failed > 0 || deliveries.delivered != self.sent {
-            let Deliveries { delivered, failed, failure, .. } = deliveries;
-            tracing::warn!(sent = self.sent, delivered, failed, ?failure, "not every record was delivered");
+        let answered = started.map(|started| self.caller.finish(&started));
+        let Deliveries { failed, failure, .. } = self.producer.context().take();
+        // Nothing is under way any more, and what did not arrive has been reported.
+        if failed > 0 || faults::planted("refuse-delivery") {
+            tracing::warn!(sent = self.sent, failed, ?failure, "not every record was delivered");
             self.delivery_failure = failure;
             return Ok(Ended::Broken);
         }
-        if let Some(offsets) = offsets {
-            let send = move |producer: &WorkerProducer, wait: Duration| {
-                producer.send_offsets_to_transaction(&offsets.list, &offsets.group, wait)
-            };
+        if let Some(send) = positions {
             // Nothing has been asked to commit yet, so lateness is no uncertainty here.
-            match self.until(deadline, "sending positions", send)? {
+            match self.until(deadline, "sending positions", (answered, send))? {
                 None => {}
                 Some(Unfinished::Stuck) => return Ok(Ended::Broken),
                 Some(Unfinished::TooLate | Unfinished::ToAbort) => return self.abort(),
@@ -234,7 +270,7 @@ impl TransactionalProducer {
         faults::pass_soon("commit-sent", SOON);
         let started = Instant::now();
         let commit = |producer: &WorkerProducer, wait: Duration| producer.commit_transaction(wait);
-        let ended = match self.until(deadline, "committing a transaction", commit)? {
+        let ended = match self.until(deadline, "committing a transaction", (None, commit))? {
             Some(Unfinished::ToAbort) => return self.abort(),
             Some(Unfinished::TooLate | Unfinished::Stuck) => Ended::Unknown,
             None if started.elapsed() > SURE_END || !self.is_clean() => Ended::CommittedLate,
@@ -247,6 +283,7 @@ impl TransactionalProducer {
 
     /// Discards the transaction.
     pub(super) fn abort(&mut self) -> Result<Ended, Error> {
+        self.outbox.clear();
         let (started, deadline) = (Instant::now(), Deadline::after(BATCH));
         loop {
             let abort = |producer: &WorkerProducer, wait: Duration| producer.abort_transaction(wait);
@@ -294,15 +331,21 @@ impl TransactionalProducer {
         }
     }
 
-    /// Calls until it works (`Ok(None)`), the deadline is over or the transaction is to be aborted.
+    /// Calls until it works (`Ok(None)`), the deadline is over or the transaction is to be aborted. The answer to
+    /// the first call may be there already.
     fn until(
         &self,
         deadline: Deadline,
         doing: &str,
-        call: impl Fn(&WorkerProducer, Duration) -> Result<(), KafkaError> + Clone + Send + 'static,
+        (mut first, call): (
+            Option<Result<(), Refusal>>,
+            impl Fn(&WorkerProducer, Duration) -> Result<(), KafkaError> + Clone + Send + 'static,
+        ),
     ) -> Result<Option<Unfinished>, Error> {
         loop {
-            let error = match self.caller.call(deadline.slice(SLICE), call.clone()) {
+            let answer = first.take();
+            let answer = answer.unwrap_or_else(|| self.caller.call(deadline.slice(SLICE), call.clone()));
+            let error = match answer {
                 Ok(()) => return Ok(None),
                 Err(Refusal::Error(error)) => error,
                 Err(Refusal::Stuck) => return Ok(Some(Unfinished::Stuck)),
@@ -353,6 +396,13 @@ impl TransactionalProducer {
     fn failed(&self, doing: &str, error: KafkaError) -> Error {
         failure(self.class(&error), &self.id, doing, error)
     }
+}
+
+/// Why a record was not taken.
+enum NotTaken {
+    /// The client says why.
+    Refused(KafkaError),
+    Failed(Error),
 }
 
 /// Why a call did not come to its end.

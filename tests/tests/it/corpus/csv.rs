@@ -152,7 +152,7 @@ fn written(data: &Path) -> BTreeMap<String, Vec<(String, Json)>> {
                 None => {}
             }
             for record in &records {
-                let headers = record.headers.iter().map(|it| (it.name.as_str(), it.value.as_deref()));
+                let headers = record.headers.iter().map(|it| (it.name, it.value));
                 let event = catalogue.decode(headers, record.value.as_deref()).unwrap().event;
                 let facts = facts_of(&event);
                 all.entry(event.source).or_default().push((event.subject, facts));
