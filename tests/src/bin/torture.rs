@@ -18,7 +18,7 @@ use hinge_tests::site::{Backend, Site, words};
 const USAGE: &str = "\
 torture kill --backend embedded|kafka --policy DIR --mapping FILE --from DIR [--kills 25] [--seed NUMBER] [--batch 200]
        torture faults [--only F1,F3,..] [--seeds 1] [--seed NUMBER] [--events 5000] [--rate NUMBER] [--kills 5] \
-[--full true]
+[--full true] [--log info]
        torture trial [--events 500000] [--kills 100] [--restarts 5] [--broker-kills 3] [--cut 30] [--seed NUMBER] \
 [--rate NUMBER]
        torture list";
@@ -95,6 +95,7 @@ fn one_by_one(mut flags: Flags) -> Result<ExitCode, String> {
     let mut wanted = Wanted::new(flags.or("--events", 5_000)?, first);
     wanted.rate = flags.parsed("--rate")?;
     wanted.kills = flags.or("--kills", wanted.kills)?;
+    wanted.log_level = flags.or("--log", wanted.log_level)?;
     wanted.full = flags.or("--full", false)?;
     flags.end()?;
     let chosen: Vec<&Fault> = match &only {

@@ -22,9 +22,7 @@ const LINGERING: &str = "after-drain=sleep(200)";
 /// With the protection.
 pub(super) fn delayed(stage: &mut Stage, wanted: &Wanted) {
     delay(stage, wanted, LINGERING);
-    let said = stage.workers[0].log();
-    let renewed =
-        said.matches("did not end cleanly").count() + said.matches("the uncertain transaction").count();
+    let renewed = stage.workers[0].renewed();
     stage.note("renewed", renewed);
     let cuts = stage.notes["cuts"].as_u64().unwrap_or_default();
     if u64::try_from(renewed).unwrap_or_default() < cuts {

@@ -46,6 +46,8 @@ pub struct Wanted {
     pub restarts: u32,
     /// How often the broker is killed in an ordeal.
     pub broker_kills: u32,
+    /// How much the workers say.
+    pub log_level: String,
     /// How many seconds the network is cut in an ordeal; 0 is never.
     pub cut: u32,
 }
@@ -53,7 +55,18 @@ pub struct Wanted {
 impl Wanted {
     /// A short trial.
     pub fn new(events: u32, seed: u64) -> Self {
-        Self { events, seed, rate: None, full: false, kills: 5, restarts: 1, broker_kills: 1, cut: 5 }
+        let log_level = "info".to_owned();
+        Self {
+            events,
+            seed,
+            rate: None,
+            full: false,
+            kills: 5,
+            restarts: 1,
+            broker_kills: 1,
+            log_level,
+            cut: 5,
+        }
     }
 }
 

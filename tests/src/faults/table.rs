@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::disk::Disk;
 use super::trial::usual;
+use super::worker::Worker;
 use super::{
-    Fault, Plan, Relayed, Wanted, brokers, commits, damage, deaths, inputs, membership, network, ordeal,
-    zombies,
+    Fault, Plan, Relayed, Stage, Wanted, brokers, commits, damage, deaths, inputs, membership, network,
+    ordeal, zombies,
 };
 
 /// Nothing special: two workers with places of their own, reached directly.
@@ -15,11 +16,20 @@ const PLAIN: Fault = Fault {
     what: "nothing happens: what is found here is no fault's doing",
     plan: |wanted| usual(wanted, seconds(5)),
     records: inputs::usual,
-    act: |stage, _| stage.go_on_for(seconds(5)),
+    act: calm,
     exits: &[],
     must_show: false,
     impossible: || None,
 };
+
+/// In which no transaction may end so that nobody knows how.
+fn calm(stage: &mut Stage, _: &Wanted) {
+    stage.go_on_for(seconds(5));
+    let renewed: usize = stage.workers.iter().map(Worker::renewed).sum();
+    if renewed > 0 {
+        stage.complain(format!("new producers were taken {renewed} times, and nothing had happened"));
+    }
+}
 
 /// With places of their own or without, as the seed says.
 fn either(wanted: &Wanted, lasts: Duration) -> Plan {

@@ -52,7 +52,8 @@ pub fn run(fault: &Fault, wanted: &Wanted) -> Option<Json> {
         stage.complain("nothing was found where the protection is switched off: the trial has no power");
     }
     let violations = wrong + u64::try_from(stage.complaints.len()).unwrap_or(u64::MAX);
-    let logs = (violations > 0).then(|| keep_logs(&stage, fault.name));
+    let renewed: Vec<usize> = stage.workers.iter().map(Worker::renewed).collect();
+    let logs = keep_logs(&stage, fault.name);
     Some(json!({
         "fault": fault.name,
         "seed": wanted.seed,
@@ -64,6 +65,7 @@ pub fn run(fault: &Fault, wanted: &Wanted) -> Option<Json> {
         "fed_throughout": fed_throughout,
         "starts": stage.workers.iter().map(|worker| worker.starts).collect::<Vec<_>>(),
         "ended_by_themselves": stage.endings.iter().map(|it| json!([it.worker, it.code])).collect::<Vec<_>>(),
+        "renewed": renewed,
         "setting_seconds": rounded(set),
         "fault_seconds": rounded(acted),
         "recovery_seconds": recovery.map(rounded),
@@ -186,7 +188,7 @@ pub(super) fn usual(wanted: &Wanted, lasts: Duration) -> Plan {
         relayed: Relayed::Nobody,
         nodes: 1,
         batch_records: 100,
-        settings: Vec::new(),
+        settings: vec![("HINGE_LOG__LEVEL".to_owned(), wanted.log_level.clone())],
         disk: None,
     }
 }

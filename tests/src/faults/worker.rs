@@ -185,6 +185,11 @@ impl Worker {
         self.running.as_ref().map(Running::log).unwrap_or_default()
     }
 
+    /// How often it took a new producer, because it could not know how a transaction had ended.
+    pub fn renewed(&self) -> usize {
+        self.log().matches("a transaction did not end cleanly").count()
+    }
+
     /// Whether it has partitions, or had some.
     pub fn is_at_work(&self) -> bool {
         self.log_now().contains("waiting for events")
