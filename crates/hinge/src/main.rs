@@ -43,6 +43,10 @@ use ingest::IngestArgs;
 use opening::IfMissing;
 use settings::Settings;
 
+/// Records come and go in great numbers, here and in librdkafka, which `override` covers too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::BufWriter::new(io::stdout().lock());

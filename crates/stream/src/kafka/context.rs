@@ -42,7 +42,7 @@ impl Ear {
 
     fn hear_line(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         // Errors that look alike are told once in 30 s, but this line comes every time, before the next connection.
-        if facility == BROKEN {
+        if facility == BROKEN && broke(line) {
             self.broken.fetch_add(1, Ordering::Relaxed);
         }
         log_line(level, facility, line);
@@ -63,6 +63,17 @@ impl Ear {
 
 /// The line of librdkafka about a connection that broke; at the level of debugging there is one for each.
 const BROKEN: &str = "FAIL";
+
+/// What the same line says where librdkafka itself closes a connection, as every new client does: the one to a broker
+/// that it was told of, once it knows the real ones, and that of the coordinator, once it knows where that is.
+const ON_PURPOSE: [&str; 2] = ["_DESTROY_BROKER", "due to nodename change"];
+
+/// Whether a connection broke on which requests may have been under way. One that could not be made had none, or a
+/// single broker that is away would put every transaction in doubt.
+fn broke(line: &str) -> bool {
+    let was_up = ["in state UP", "in state REAUTH"].iter().any(|state| line.contains(state));
+    (was_up || !line.contains("in state ")) && !ON_PURPOSE.iter().any(|purpose| line.contains(purpose))
+}
 
 fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     // Asking for a producer id again while the broker still ends what a killed predecessor left open is the
@@ -289,5 +300,31 @@ impl ConsumerContext for WorkerContext {
                 tracing::warn!(%error, "letting go of partitions failed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ear, RDKafkaLogLevel};
+
+    #[test]
+    fn a_connection_that_broke_is_counted_and_one_that_was_closed_or_never_made_is_not() {
+        let ear = Ear::default();
+        let after = |what: &str, state: &str| {
+            ear.hear_line(
+                RDKafkaLogLevel::Debug,
+                "FAIL",
+                &format!("127.0.0.1:1/1: {what} (after 9ms {state}"),
+            );
+            ear.broken()
+        };
+        assert_eq!(after("Decommissioning this broker", "in state UP) (_DESTROY_BROKER)"), 0);
+        assert_eq!(after("Closing connection due to nodename change", "in state UP) (_TRANSPORT)"), 0);
+        assert_eq!(after("Connect to ipv4#127.0.0.1:1 failed", "in state CONNECT) (_TRANSPORT)"), 0);
+        assert_eq!(after("Disconnected", "in state UP) (_TRANSPORT)"), 1);
+        assert_eq!(after("Disconnected", "in state UP) (_TRANSPORT): identical to last error"), 2);
+        assert_eq!(after("a line whose end is missing", ""), 3);
+        ear.hear_line(RDKafkaLogLevel::Debug, "STATE", "127.0.0.1:1/1: Broker changed state UP -> DOWN");
+        assert_eq!(ear.broken(), 3);
     }
 }

@@ -17,7 +17,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hinge-store", &["hinge-domain"]),
     ("hinge-stream", &[]),
     ("hinge-domain", &[]),
+    // What checks the product may be wrong in other ways than the product, never in the same.
+    (CHECKER, &[]),
 ];
+
+/// It recounts what the product has promised.
+const CHECKER: &str = "hinge-checker";
+
+/// What the product decodes, decides and reckons with, which the checker does by itself.
+const NOT_FOR_THE_CHECKER: &[&str] =
+    &["apache-avro", "cel", "chrono", "jiff", "minijinja", "rust_decimal", "uuid"];
 
 /// What every service may depend on.
 const SERVICE_ARROWS: &[&str] =
@@ -31,9 +40,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cel", &["hinge-domain"]),
     ("clap", &["hinge"]),
     ("minijinja", &["hinge-domain"]),
-    ("rdkafka", &["hinge-stream", "hinge-tests"]),
+    ("rdkafka", &["hinge-stream", "hinge-tests", CHECKER]),
     ("rusqlite", &["hinge-stream", "hinge-tests"]),
-    ("serde-saphyr", &["hinge-policy", "hinge"]),
+    ("serde-saphyr", &["hinge-policy", "hinge", CHECKER]),
 ];
 
 /// A crate of the workspace with all it depends on, for building and testing too.
@@ -90,6 +99,19 @@ fn away_from_home(members: &[Member]) -> Vec<String> {
     violations
 }
 
+/// What the checker has in common with what it checks.
+fn shared_with_the_checker(members: &[Member]) -> Vec<String> {
+    let ours: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let Some(checker) = members.iter().find(|member| member.name == CHECKER) else {
+        return vec![format!("`{CHECKER}` is gone, and nobody recounts what was promised")];
+    };
+    let shared = |dependency: &&String| {
+        ours.contains(dependency.as_str()) || NOT_FOR_THE_CHECKER.contains(&dependency.as_str())
+    };
+    let shared = checker.dependencies.iter().filter(shared);
+    shared.map(|dependency| format!("`{CHECKER}` shares `{dependency}` with the product")).collect()
+}
+
 fn workspace_members() -> Vec<Member> {
     let metadata = MetadataCommand::new()
         .manifest_path(workspace().join("Cargo.toml"))
@@ -117,6 +139,23 @@ fn heavy_dependencies_stay_at_home() {
 }
 
 #[test]
+fn the_checker_shares_no_code_with_what_it_checks() {
+    assert_none(&shared_with_the_checker(&workspace_members()));
+}
+
+#[test]
+fn code_that_the_checker_shares_is_found() {
+    let mut members = workspace_members();
+    let checker = members.iter_mut().find(|member| member.name == CHECKER).expect("the checker exists");
+    checker.dependencies.extend(["hinge-schema".to_owned(), "jiff".to_owned()]);
+    assert_eq!(shared_with_the_checker(&members).len(), 2);
+    assert_eq!(arrows_not_drawn(&members).len(), 1);
+
+    members.retain(|member| member.name != CHECKER);
+    assert_eq!(shared_with_the_checker(&members).len(), 1);
+}
+
+#[test]
 fn an_arrow_that_is_not_drawn_is_found() {
     let verdict = |from: &str, to: &str| {
         let member = |name: &str, dependencies: &[&str]| Member {
@@ -130,6 +169,7 @@ fn an_arrow_that_is_not_drawn_is_found() {
     assert_eq!(verdict("hinge-tests", "hinge"), 0);
 
     assert_eq!(verdict("hinge-domain", "hinge-schema"), 1);
+    assert_eq!(verdict("hinge-checker", "hinge-schema"), 1);
     assert_eq!(verdict("hinge-stream", "hinge-domain"), 1);
     assert_eq!(verdict("hinge-policy", "hinge-stream"), 1);
     assert_eq!(verdict("hinge-router", "hinge"), 1);
