@@ -174,10 +174,15 @@ pub(super) fn kill(stage: &mut Stage, victim: usize) {
 
 /// Starts a worker at once, and measures until all partitions move on.
 pub(super) fn resume(stage: &mut Stage, victim: usize) {
+    resume_within(stage, victim, RESTART);
+}
+
+/// The same where more is remembered, which has to be read back first.
+pub(super) fn resume_within(stage: &mut Stage, victim: usize, limit: Duration) {
     stage.workers[victim].start();
     stage.left_alone.remove(&victim);
     let took = stage.until_progress(PATIENCE);
-    limited(stage, "restart_seconds", took, RESTART);
+    limited(stage, "restart_seconds", took, limit);
 }
 
 /// Notes a time, and complains where it is above its limit.

@@ -3,8 +3,12 @@
 
 use std::time::Duration;
 
-use super::deaths::{kill, resume};
+use super::deaths::{kill, resume_within};
 use super::{Stage, Wanted, brokers, network};
+
+/// From a restart until the partitions move on: hundreds of thousands of identities are read back, by a program that
+/// is not optimised, on a machine that does the rest of the trial, too.
+const RESTART: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 enum Blow {
@@ -31,7 +35,7 @@ pub(super) fn go_through(stage: &mut Stage, wanted: &Wanted) {
             Blow::Kill => {
                 let victim = stage.rng.usize(..stage.workers.len());
                 kill(stage, victim);
-                resume(stage, victim);
+                resume_within(stage, victim, RESTART);
             }
             Blow::Restart | Blow::BrokerKill => {
                 stage.feed.set_haunted(false);
