@@ -48,6 +48,7 @@ pub(super) fn flipped(stage: &mut Stage, _: &Wanted) {
     stage.broker().restart();
     for worker in 0..2 {
         stage.workers[worker].start();
+        stage.left_alone.remove(&worker);
     }
     let (topic, partition) = (place.0.clone(), place.1.to_string());
     let says = move |text: &str| {
@@ -79,6 +80,7 @@ pub(super) fn flipped(stage: &mut Stage, _: &Wanted) {
     }
 
     for worker in 0..2 {
+        stage.left_alone.insert(worker);
         stage.workers[worker].end(GRACE);
     }
     stage.broker().stop();
