@@ -135,6 +135,11 @@ impl Feed {
 
 impl Shared {
     fn note(&self, place: Place, offset: i64) {
+        if offset < 0 {
+            // The broker took it for a repetition, and the client calls that a success: it may not be there.
+            self.fail(format!("{place:?}: a record was acknowledged without an offset"));
+            return;
+        }
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let mut offsets = self.offsets.lock().unwrap_or_else(PoisonError::into_inner);
         if !offsets.entry(place.clone()).or_default().insert(offset) {
