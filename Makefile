@@ -15,10 +15,10 @@ ARGS ?=
 FAILING := --features hinge/failpoints
 TESTED := $(if $(ARGS),$(ARGS),--workspace $(FAILING))
 
-.PHONY: help setup check fmt lint test bench torture fuzz demo run deny build-setup
+.PHONY: help setup check fmt lint test bench bench-kafka torture fuzz demo run deny build-setup
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what building and testing need (quiet when nothing is missing)
 	@deploy/setup.sh build tests
@@ -46,6 +46,11 @@ test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 bench: build-setup ## The speed on this machine, part by part, and as ratios with what is wanted; needs no Kafka
 	cargo bench --locked -p hinge-domain --bench domain
 	cargo bench --locked -p hinge-tests --bench router $(ARGS)
+
+bench-kafka: build-setup ## The real program beside a bare copy on a real broker, as ratios with what is wanted; ARGS="--quick --only json --soak 30 .."
+	@deploy/setup.sh tests
+	cargo build --release --locked -p hinge
+	cargo bench --locked -p hinge-tests --bench kafka -- $(ARGS)
 
 torture: build-setup ## A minute of each fuzz target and every fault once, shortly (half an hour); ARGS="faults --seeds 3 --full true", "trial", "list", "kill .."
 	@deploy/setup.sh tests

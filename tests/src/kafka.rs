@@ -50,11 +50,13 @@ pub struct Layout {
     pub proxied: Option<SocketAddr>,
     /// The data lie below this folder instead of in a temporary one.
     pub data: Option<PathBuf>,
+    /// With the compiler and the heap of a production broker.
+    pub full: bool,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { nodes: 1, proxied: None, data: None }
+        Self { nodes: 1, proxied: None, data: None, full: false }
     }
 }
 
@@ -80,6 +82,13 @@ impl Broker {
         Self::with(&Layout::default())
     }
 
+    /// A broker with the compiler and the heap of a production one, for measurements. It is gone when dropped.
+    ///
+    /// `None` where there can be none; whoever asked has then been told.
+    pub fn start_full() -> Option<Self> {
+        Self::with(&Layout { full: true, ..Layout::default() })
+    }
+
     /// The same, laid out in another way.
     pub fn with(layout: &Layout) -> Option<Self> {
         Self::try_start(layout).map_err(|missing| missing.tell()).ok()
@@ -103,6 +112,20 @@ impl Broker {
     /// Where the listener really is that sends its clients to [`Layout::proxied`].
     pub fn upstream(&self) -> &str {
         self.upstream.as_deref().expect("only asked where the layout has a proxied listener")
+    }
+
+    /// The number of the broker's own process, if it runs and is ours.
+    pub fn process(&self) -> Option<u32> {
+        let keeper = self.keeper.as_ref()?.process.id();
+        let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+        let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers.find(|number| {
+            // `NUMBER (NAME) STATE PARENT ..`, and the keeper has other children now and then.
+            let told = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            let (head, tail) = told.rsplit_once(')').unwrap_or_default();
+            let parent = tail.split_whitespace().nth(1).and_then(|parent| parent.parse().ok());
+            head.ends_with("(java") && parent == Some(keeper)
+        })
     }
 
     /// Ends the broker in the orderly way and waits until it has ended.
@@ -254,6 +277,9 @@ impl Keeper {
     fn start(layout: &Layout) -> Self {
         let mut command = Command::new(KEEPER);
         command.env("HINGE_BROKER_NODES", layout.nodes.to_string());
+        if layout.full {
+            command.env("HINGE_BROKER_FULL", "1");
+        }
         if let Some(proxied) = layout.proxied {
             command.env("HINGE_BROKER_PROXIED", proxied.to_string());
         }

@@ -2,6 +2,7 @@
 //!
 //! * [`changes`]: the tables of the marketplace example as change records of Debezium;
 //! * [`invented`]: events of a shop that does not exist;
+//! * [`job`]: orders and rules for measuring the real program on a real broker;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
 //! * [`measured`] and [`no_log`]: orders, rules and a log that keeps nothing, to measure the router alone;
 //! * [`parts`]: what happens where such a part is not to be had;
@@ -18,6 +19,7 @@
 pub mod changes;
 pub mod faults;
 pub mod invented;
+pub mod job;
 pub mod kafka;
 pub mod killing;
 pub mod measured;

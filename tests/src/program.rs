@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,12 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program with these arguments, not started yet.
 pub fn hinge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    command("hinge", arguments)
+    program(&binary(), arguments)
 }
 
-/// Another program of the workspace with these arguments, not started yet.
-pub fn command<A: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
-    let path = binary(program).unwrap_or_else(|missing| panic!("{missing}"));
+/// Any program with these arguments, to be started as `hinge` is.
+pub fn program<A: AsRef<OsStr>>(path: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HINGE_")) {
         command.env_remove(name);
@@ -36,9 +35,14 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hinge(arguments)).ended()
 }
 
+/// Where `hinge` is.
+pub fn binary() -> PathBuf {
+    find("hinge").unwrap_or_else(|missing| panic!("{missing}"))
+}
+
 /// Where a program of the workspace is: beside this executable, or one folder up, since Cargo puts tests and
 /// benchmarks into `deps`. Otherwise what to do.
-pub fn binary(program: &str) -> Result<PathBuf, String> {
+pub fn find(program: &str) -> Result<PathBuf, String> {
     let this = std::env::current_exe().expect("a running program has a path");
     let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(program)).collect();
     places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
@@ -131,6 +135,11 @@ impl Running {
             assert!(Instant::now() < deadline, "it did not say `{words}` within {PATIENCE:?}:\n{log}");
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// The number of its process.
+    pub fn number(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it has not ended yet.

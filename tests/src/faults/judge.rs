@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::stage::{GROUP, Stage};
-use crate::program::{Running, binary, hinge};
+use crate::program::{Running, find, hinge};
 use crate::site::{Backend, Site};
 use crate::told::{InputPlace, Told, read_all};
 
@@ -30,7 +30,7 @@ pub struct Watcher {
 impl Watcher {
     /// Begins to watch; `None` where the checker is not built.
     pub fn start(brokers: &str) -> Option<Self> {
-        let program = binary(CHECKER).ok()?;
+        let program = find(CHECKER).ok()?;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new(program);
         command.args(["watch", "--brokers", brokers, "--seen"]).arg(folder.path().join("seen"));
@@ -70,7 +70,7 @@ pub(super) fn judge(stage: &mut Stage) -> Json {
     for sentence in unread {
         stage.complain(sentence);
     }
-    let judged = match binary(CHECKER) {
+    let judged = match find(CHECKER) {
         Ok(program) => {
             let seen = seen.as_ref().and_then(|(seen, _)| seen.as_ref().ok());
             check(stage, &program, seen.map(PathBuf::as_path))

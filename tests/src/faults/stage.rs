@@ -124,6 +124,7 @@ impl Stage {
             nodes: plan.nodes,
             proxied: relay.as_ref().map(Relay::address),
             data: disk.as_ref().map(|disk| disk.folder().to_owned()),
+            full: false,
         };
         let broker = Broker::with(&layout)?;
         if let Some(relay) = &relay {
