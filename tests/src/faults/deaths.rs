@@ -98,7 +98,9 @@ pub(super) fn asked_to_end(stage: &mut Stage, wanted: &Wanted) {
             let (code, took) = stage.workers[*worker].ended(began, GRACE);
             stage.note_also("end_seconds", rounded(took));
             // Before the work has begun there is nothing to finish, and the code says so.
-            if code != Some(0) && (working || code != Some(130)) {
+            // Before it can hear a signal, the system ends it.
+            let too_early = !working && took < GRACE && matches!(code, None | Some(130));
+            if code != Some(0) && !too_early {
                 let words = stage.workers[*worker].last_words();
                 stage.complain(format!("asked to end, worker {worker} ended with {code:?}: {words}"));
             }
