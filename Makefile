@@ -39,7 +39,7 @@ lint: build-setup ## Clippy and the documentation's links, warnings refused
 
 test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 	@deploy/setup.sh tests || [ "$${CI:-}" != true ]
-	cargo build --locked -p hinge $(FAILING)
+	cargo build --locked -p hinge -p hinge-checker $(FAILING)
 	cargo test $(TESTED) --locked --no-run
 	tests/kafka/with-broker cargo test $(TESTED) --locked
 
@@ -52,13 +52,14 @@ bench-kafka: build-setup ## The real program beside a bare copy on a real broker
 	cargo build --release --locked -p hinge
 	cargo bench --locked -p hinge-tests --bench kafka -- $(ARGS)
 
-torture: build-setup ## A minute of each fuzz target; with ARGS="kill --backend embedded --mapping FILE .." kills the real program over real files
+torture: build-setup ## A minute of each fuzz target and every fault once, shortly (half an hour); ARGS="faults --seeds 3 --full true", "trial", "list", "kill .."
+	@deploy/setup.sh tests
+	cargo build --locked -p hinge -p hinge-checker -p hinge-tests --bins $(FAILING)
 ifeq ($(strip $(ARGS)),)
 	@tests/fuzz/run 60 || [ $$? = 3 ]
+	target/debug/torture faults
 else
-	@deploy/setup.sh tests
-	cargo build --locked -p hinge $(FAILING)
-	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
+	target/debug/torture $(ARGS)
 endif
 
 fuzz: build-setup ## Fuzzes decoding, policies, conditions, rows and sources, on a nightly compiler: ARGS="SECONDS TARGET .." (60, all)

@@ -10,12 +10,14 @@
 //! * [`site`]: a log of a test's own, on either backend;
 //! * [`shop`]: invented orders, with all that goes wrong on their way;
 //! * [`told`]: everything that a router left behind, read back in a form that can be compared;
-//! * [`killing`]: one run undisturbed, one killed again and again, and what differs.
+//! * [`killing`]: one run undisturbed, one killed again and again, and what differs;
+//! * [`faults`]: everything else that can happen to workers, brokers and the network between them.
 //!
 //! The tests themselves are in `tests/it`, one binary with a module for each subject. Apart from
-//! [`killing`], which the program `torture` needs too, this crate owns no expectations about the product.
+//! [`killing`] and [`faults`], which the program `torture` needs too, this crate owns no expectations about the product.
 
 pub mod changes;
+pub mod faults;
 pub mod invented;
 pub mod job;
 pub mod kafka;

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,13 +35,19 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hinge(arguments)).ended()
 }
 
-/// Where `hinge` is: beside this executable, or one folder up: Cargo puts tests and benchmarks into `deps`.
+/// Where `hinge` is.
 pub fn binary() -> PathBuf {
+    find("hinge").unwrap_or_else(|missing| panic!("{missing}"))
+}
+
+/// Where a program of the workspace is: beside this executable, or one folder up, since Cargo puts tests and
+/// benchmarks into `deps`. Otherwise what to do.
+pub fn find(program: &str) -> Result<PathBuf, String> {
     let this = std::env::current_exe().expect("a running program has a path");
-    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join("hinge")).collect();
-    places.iter().find(|path| path.is_file()).cloned().unwrap_or_else(|| {
-        panic!(
-            "`{}` is not there; build it first: `cargo build -p hinge` (`make test` does)",
+    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(program)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        format!(
+            "`{}` is not there; build it first: `cargo build -p {program}` (`make test` does)",
             places[1].display()
         )
     })
@@ -139,6 +145,16 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our own child can be asked").is_none()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, once it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child can be asked")
     }
 
     /// Sends a signal by its name, such as `TERM`.
