@@ -67,7 +67,7 @@ impl KafkaSession {
                 self.suspicion = Some(Suspicion::Error);
                 Ok(())
             }
-            ConsumerClass::OutOfRange => Err(self.lost(error)),
+            ConsumerClass::OutOfRange => self.look_for_loss(error),
             ConsumerClass::Fenced => {
                 let (id, seen) = (self.id.clone(), String::new());
                 Err(self.with_twins(Error::Fenced { id, seen, source: error.into() }))
@@ -80,8 +80,9 @@ impl KafkaSession {
         }
     }
 
-    /// Says in which partitions records are gone; librdkafka does not.
-    pub(super) fn lost(&self, error: KafkaError) -> Error {
+    /// Says in which partitions records are gone; librdkafka does not. Where none are, it has lost its place: it asks
+    /// for offsets that never were after a batch that is damaged.
+    fn look_for_loss(&mut self, error: KafkaError) -> Result<(), Error> {
         let positions = self.assignment.committed();
         let is_gone = |(place, next): &(&TopicPartition, &Offset)| {
             start::bounds(&self.consumer, place).is_ok_and(|(oldest, end)| **next < oldest || **next > end)
@@ -91,8 +92,12 @@ impl KafkaSession {
             .filter(is_gone)
             .map(|(place, next)| format!("`{place}` from {next} on"))
             .collect();
-        let places = if gone.is_empty() { "one of our partitions".to_owned() } else { gone.join(", ") };
-        Error::DataLoss { places, source: error.into() }
+        if gone.is_empty() {
+            tracing::warn!(%error, "the consumer lost its place; looking for a batch that cannot be read");
+            self.suspicion = Some(Suspicion::Error);
+            return Ok(());
+        }
+        Err(Error::DataLoss { places: gone.join(", "), source: error.into() })
     }
 
     /// What the group did, if the caller has not heard of it yet.

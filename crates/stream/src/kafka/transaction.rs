@@ -87,6 +87,8 @@ pub(super) struct TransactionalProducer {
     producer: Arc<WorkerProducer>,
     caller: Caller,
     outbox: Outbox,
+    /// Nothing more of this transaction is taken.
+    is_given_up: bool,
     /// Records handed over in this transaction.
     sent: u64,
     begun_at: Instant,
@@ -108,6 +110,7 @@ impl TransactionalProducer {
             producer,
             caller,
             outbox: Outbox::default(),
+            is_given_up: false,
             sent: 0,
             begun_at,
             broken_before: 0,
@@ -166,6 +169,7 @@ impl TransactionalProducer {
         // Reports of records that were purged by an abort.
         drop(self.producer.context().take());
         self.sent = 0;
+        self.is_given_up = false;
         self.begun_at = Instant::now();
         self.broken_before = self.producer.context().ear.broken();
         self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))?;
@@ -174,7 +178,7 @@ impl TransactionalProducer {
     }
 
     pub(super) fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
-        if faults::planted("plant-drop") {
+        if self.is_given_up || faults::planted("plant-drop") {
             return Ok(());
         }
         let size = outgoing::bytes(record);
@@ -182,13 +186,14 @@ impl TransactionalProducer {
             return if self.outbox.put(record, size) { self.send_gathered() } else { Ok(()) };
         }
         self.send_gathered()?;
-        self.hand_over(outgoing::record(record)).map_err(|error| match error {
-            NotTaken::Refused(error) => match outgoing::refused(record, error) {
-                Ok(refused) => refused,
-                Err(error) => self.failed("sending a record", error),
+        match self.hand_over(outgoing::record(record)) {
+            Ok(()) => Ok(()),
+            Err(NotTaken::Failed(error)) => Err(error),
+            Err(NotTaken::Refused(error)) => match outgoing::refused(record, error) {
+                Ok(refused) => Err(refused),
+                Err(error) => self.give_up(error),
             },
-            NotTaken::Failed(error) => error,
-        })
+        }
     }
 
     /// Hands over what was gathered.
@@ -196,10 +201,23 @@ impl TransactionalProducer {
         let mut outbox = std::mem::take(&mut self.outbox);
         let sent = outbox.empty(|record| self.hand_over(record));
         self.outbox = outbox;
-        sent.map_err(|error| match error {
-            NotTaken::Refused(error) => self.failed("sending a record", error),
-            NotTaken::Failed(error) => error,
-        })
+        match sent {
+            Ok(()) => Ok(()),
+            Err(NotTaken::Failed(error)) => Err(error),
+            Err(NotTaken::Refused(error)) => self.give_up(error),
+        }
+    }
+
+    /// The client takes nothing more. Where it has only given up this transaction (it was asleep for too long, say),
+    /// what follows need not be sent, and its end is an abort.
+    fn give_up(&mut self, error: KafkaError) -> Result<(), Error> {
+        let is_given_up = error.rdkafka_error_code() == Some(RDKafkaErrorCode::State);
+        if is_given_up && self.producer.client().fatal_error().is_none() {
+            tracing::warn!(id = %self.id, "the client gave a transaction up while it was being filled");
+            self.is_given_up = true;
+            return Ok(());
+        }
+        Err(self.failed("sending a record", error))
     }
 
     fn hand_over(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), NotTaken> {
@@ -240,6 +258,9 @@ impl TransactionalProducer {
     /// Commits what was sent together with `offsets`.
     pub(super) fn commit(&mut self, offsets: Option<Arc<Offsets>>) -> Result<Ended, Error> {
         self.send_gathered()?;
+        if self.is_given_up {
+            return self.abort();
+        }
         let deadline = Deadline::after(BATCH);
         let positions = offsets.map(|offsets| {
             move |producer: &WorkerProducer, wait: Duration| {
@@ -377,7 +398,9 @@ impl TransactionalProducer {
     /// connection broke.
     fn is_clean(&self) -> bool {
         // What the client has to say waits to be polled.
+        self.producer.poll(Duration::ZERO);
         while self.producer.in_flight_count() > 0 && self.begun_at.elapsed() <= REQUEST {
+            sleep(DRAIN_STEP);
             self.producer.poll(Duration::ZERO);
         }
         self.begun_at.elapsed() <= REQUEST && self.producer.context().ear.broken() == self.broken_before
