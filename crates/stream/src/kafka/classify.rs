@@ -37,6 +37,13 @@ impl From<&KafkaError> for Signs {
     }
 }
 
+impl Signs {
+    /// Whether a broker has seen a newer producer, or another member, of our name.
+    pub(super) fn is_fencing(self) -> bool {
+        is_fencing(self.code)
+    }
+}
+
 /// What is to be done after a call of the transactional producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {

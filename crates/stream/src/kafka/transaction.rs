@@ -275,12 +275,20 @@ impl TransactionalProducer {
         }
         faults::pass("after-drain");
         let answered = started.map(|started| self.caller.finish(&started));
-        let Deliveries { failed, failure, .. } = self.producer.context().take();
+        let Deliveries { failed, failure: cause, .. } = self.producer.context().take();
         // Nothing is under way any more, and what did not arrive has been reported.
         if failed > 0 || faults::planted("refuse-delivery") {
-            tracing::warn!(sent = self.sent, failed, ?failure, "not every record was delivered");
-            self.delivery_failure = failure;
-            return Ok(Ended::Broken);
+            tracing::warn!(sent = self.sent, failed, ?cause, "not every record was delivered");
+            return match cause {
+                // A new producer would shut out the one that has taken over.
+                Some((topic, error)) if self.is_shut_out(&error) && !self.is_too_old() => {
+                    Err(failure(Class::Fenced, &self.id, &format!("writing to `{topic}`"), error))
+                }
+                cause => {
+                    self.delivery_failure = cause;
+                    Ok(Ended::Broken)
+                }
+            };
         }
         if let Some(send) = positions {
             // Nothing has been asked to commit yet, so lateness is no uncertainty here.
@@ -408,6 +416,11 @@ impl TransactionalProducer {
 
     fn is_too_old(&self) -> bool {
         self.begun_at.elapsed() >= TOO_OLD
+    }
+
+    /// Whether a broker has seen a newer producer of our name; an error of a delivery may only say that it is fatal.
+    fn is_shut_out(&self, error: &KafkaError) -> bool {
+        Signs::from(error).is_fencing() || self.class(error) == Class::Fenced
     }
 
     fn class(&self, error: &KafkaError) -> Class {
