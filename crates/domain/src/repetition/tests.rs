@@ -1,3 +1,5 @@
+//! Repetitions, conflicts and windows, in the words of the rule.
+
 use super::*;
 use proptest::prelude::*;
 
