@@ -16,8 +16,9 @@ const REQUEST: Duration = Duration::from_secs(5);
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Stays in each transaction for a moment, so that what arrives late mostly meets one.
-const LINGERING: &str = "after-drain=sleep(200)";
+/// Stays in each transaction for a moment between its records and its positions, so that what arrives late mostly meets
+/// records without them.
+const LINGERING: &str = "after-burst=sleep(200)";
 
 /// With the protection.
 pub(super) fn delayed(stage: &mut Stage, wanted: &Wanted) {

@@ -258,6 +258,7 @@ impl TransactionalProducer {
     /// Commits what was sent together with `offsets`.
     pub(super) fn commit(&mut self, offsets: Option<Arc<Offsets>>) -> Result<Ended, Error> {
         self.send_gathered()?;
+        faults::pass("after-burst");
         if self.is_given_up {
             return self.abort();
         }
