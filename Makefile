@@ -39,7 +39,7 @@ lint: build-setup ## Clippy and the documentation's links, warnings refused
 
 test: build-setup ## All tests, on a real Kafka broker; ARGS narrows them
 	@deploy/setup.sh tests || [ "$${CI:-}" != true ]
-	cargo build --locked -p hinge $(FAILING)
+	cargo build --locked -p hinge -p hinge-checker $(FAILING)
 	cargo test $(TESTED) --locked --no-run
 	tests/kafka/with-broker cargo test $(TESTED) --locked
 
@@ -52,7 +52,7 @@ ifeq ($(strip $(ARGS)),)
 	@tests/fuzz/run 60 || [ $$? = 3 ]
 else
 	@deploy/setup.sh tests
-	cargo build --locked -p hinge $(FAILING)
+	cargo build --locked -p hinge -p hinge-checker $(FAILING)
 	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
 endif
 

@@ -9,10 +9,11 @@
 //! * [`site`]: a log of a test's own, on either backend;
 //! * [`shop`]: invented orders, with all that goes wrong on their way;
 //! * [`told`]: everything that a router left behind, read back in a form that can be compared;
-//! * [`killing`]: one run undisturbed, one killed again and again, and what differs.
+//! * [`killing`]: one run undisturbed, one killed again and again, and what differs;
+//! * [`planted`]: bugs in the real program, each of which the checker has to find.
 //!
 //! The tests themselves are in `tests/it`, one binary with a module for each subject. Apart from
-//! [`killing`], which the program `torture` needs too, this crate owns no expectations about the product.
+//! [`killing`] and [`planted`], which the program `torture` needs too, this crate owns no expectations about the product.
 
 pub mod changes;
 pub mod invented;
@@ -21,6 +22,7 @@ pub mod killing;
 pub mod measured;
 pub mod no_log;
 pub mod parts;
+pub mod planted;
 pub mod program;
 pub mod shop;
 pub mod site;

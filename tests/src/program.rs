@@ -17,7 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program with these arguments, not started yet.
 pub fn hinge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(binary());
+    ours("hinge", arguments)
+}
+
+/// The program that recounts what `hinge` left behind, not started yet.
+pub fn checker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    ours("hinge-checker", arguments)
+}
+
+fn ours<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(binary(name));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HINGE_")) {
         command.env_remove(name);
     }
@@ -31,12 +40,12 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
 }
 
 /// Beside this executable, or one folder up: Cargo puts tests and benchmarks into `deps`.
-fn binary() -> PathBuf {
+fn binary(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a running program has a path");
-    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join("hinge")).collect();
+    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).collect();
     places.iter().find(|path| path.is_file()).cloned().unwrap_or_else(|| {
         panic!(
-            "`{}` is not there; build it first: `cargo build -p hinge` (`make test` does)",
+            "`{}` is not there; build it first: `cargo build -p {name}` (`make test` does)",
             places[1].display()
         )
     })

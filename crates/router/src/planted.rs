@@ -11,22 +11,26 @@ pub(crate) fn in_order(batch: &[Record]) -> Cow<'_, [Record]> {
     if !faults::planted("plant-swap") {
         return Cow::Borrowed(batch);
     }
+    // Not the last one of its partition: the position after the batch stays what it was.
+    let is_last = |at: usize| !batch[at + 1..].iter().any(|other| other.place == batch[at].place);
     let later = |first: usize| {
         let is_like = |other: &Record| other.place == batch[first].place && other.key == batch[first].key;
-        batch[first + 1..].iter().position(is_like).map(|distance| first + 1 + distance)
+        let second = first + 1 + batch[first + 1..].iter().position(is_like)?;
+        (!is_last(second)).then_some(second)
     };
+    let pair = (0..batch.len()).find_map(|first| Some((first, later(first)?)));
     let mut batch = batch.to_vec();
-    if let Some((first, second)) = (0..batch.len()).find_map(|first| Some((first, later(first)?))) {
+    if let Some((first, second)) = pair {
         batch.swap(first, second);
     }
     Cow::Owned(batch)
 }
 
 /// The topic of a notification, or that of another department.
-pub(crate) fn department<'a>(topic: &'a str, mut all: impl Iterator<Item = &'a Arc<str>>) -> &'a str {
+pub(crate) fn department<'a>(topic: &'a str, all: impl Iterator<Item = &'a Arc<str>>) -> &'a str {
     let is_notification = topic.starts_with("hinge.notifications.");
     if is_notification && faults::planted("plant-wrong-department") {
-        return all.find(|other| ***other != *topic).map_or(topic, |other| &**other);
+        return all.map(|other| &**other).filter(|other| *other != topic).min().unwrap_or(topic);
     }
     topic
 }

@@ -15,6 +15,9 @@ const USAGE: &str = "torture kill --backend embedded|kafka --policy DIR --mappin
                      [--kills 25] [--seed NUMBER] [--batch 200]";
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("planted") {
+        return hinge_tests::planted::command(std::env::args().skip(2));
+    }
     match told(std::env::args().skip(1).collect()) {
         Ok(wanted) => wanted.go_through(),
         Err(why) => {

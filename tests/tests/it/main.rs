@@ -16,6 +16,7 @@ mod held;
 mod house;
 mod kill;
 mod persons;
+mod planted;
 mod readme;
 mod repetition;
 mod replay;
