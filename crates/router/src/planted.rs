@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use hinge_stream::{Record, faults};
 
-/// The batch as it came, or with two records of one key in the wrong order.
+/// So many pairs of a batch change places. Not all of a key are told to the same department, where it would show.
+const PAIRS: usize = 8;
+
+/// The batch as it came, or with records of one key in the wrong order.
 pub(crate) fn in_order(batch: &[Record]) -> Cow<'_, [Record]> {
     if !faults::planted("plant-swap") {
         return Cow::Borrowed(batch);
@@ -14,16 +17,25 @@ pub(crate) fn in_order(batch: &[Record]) -> Cow<'_, [Record]> {
     // Not the last one of its partition: the position after the batch stays what it was.
     let is_last = |at: usize| !batch[at + 1..].iter().any(|other| other.place == batch[at].place);
     let later = |first: usize| {
-        let is_like = |other: &Record| other.place == batch[first].place && other.key == batch[first].key;
-        let second = first + 1 + batch[first + 1..].iter().position(is_like)?;
-        (!is_last(second)).then_some(second)
+        let this = &batch[first];
+        let is_next = |other: &Record| other.place == this.place && other.key == this.key;
+        let second = first + 1 + batch[first + 1..].iter().position(is_next)?;
+        // The same once more would be the same in any order.
+        (batch[second].value != this.value && !is_last(second)).then_some(second)
     };
-    let pair = (0..batch.len()).find_map(|first| Some((first, later(first)?)));
-    let mut batch = batch.to_vec();
-    if let Some((first, second)) = pair {
-        batch.swap(first, second);
+    let mut swapped = batch.to_vec();
+    let mut moved = vec![false; batch.len()];
+    let pairs = (0..batch.len()).filter_map(|first| Some((first, later(first)?)));
+    let free = pairs.filter(|(first, second)| {
+        let are_free = !moved[*first] && !moved[*second];
+        moved[*first] |= are_free;
+        moved[*second] |= are_free;
+        are_free
+    });
+    for (first, second) in free.take(PAIRS) {
+        swapped.swap(first, second);
     }
-    Cow::Owned(batch)
+    Cow::Owned(swapped)
 }
 
 /// The topic of a notification, or that of another department.
