@@ -36,7 +36,7 @@ use feed::Fed;
 const GROUP: &str = "hinge-router";
 
 /// Longer than the work takes, or any step of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long positions may be ahead of what was counted with them.
 const COUNTING: Duration = Duration::from_secs(5);
@@ -231,8 +231,10 @@ impl Scene<'_> {
     /// What the group has committed.
     fn positions(&self) -> Result<HashMap<(String, i32), i64>, String> {
         let wrong = |error| format!("the positions of `{GROUP}`: {error}");
-        let consumer: BaseConsumer =
-            self.broker.client_config().set("group.id", GROUP).create().map_err(wrong)?;
+        // Otherwise they are not told while a transaction is open that may move them, such as that of a dead process.
+        let mut config = self.broker.client_config();
+        config.set("group.id", GROUP).set("isolation.level", "read_uncommitted");
+        let consumer: BaseConsumer = config.create().map_err(wrong)?;
         let mut places = TopicPartitionList::new();
         for (topic, partition) in self.fed.ends.keys() {
             places.add_partition(topic, *partition);

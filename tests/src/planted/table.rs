@@ -90,8 +90,8 @@ pub const PLANTS: [Plant; 12] = [
     Plant {
         name: "plant-letter-outside",
         sentence: "dead letters are written outside the transaction, and it is rolled back",
-        // Four batches, so that one of them has a dead letter for certain.
-        points: "plant-letter-outside=return;\
+        // Four batches, so that one of them has a dead letter for certain; each letter so written takes its time.
+        points: "plant-letter-outside=100*return;\
                  refuse-delivery=3*off->1*return->2*off->1*return->2*off->1*return->2*off->1*return",
         deadly: None,
         must: &["doubled"],
