@@ -15,10 +15,10 @@ ARGS ?=
 FAILING := --features hinge/failpoints
 TESTED := $(if $(ARGS),$(ARGS),--workspace $(FAILING))
 
-.PHONY: help setup check fmt lint test bench torture fuzz demo run deny build-setup
+.PHONY: help setup check fmt lint test bench bench-kafka torture fuzz demo run deny build-setup
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what building and testing need (quiet when nothing is missing)
 	@deploy/setup.sh build tests
@@ -47,13 +47,19 @@ bench: build-setup ## The speed on this machine, part by part, and as ratios wit
 	cargo bench --locked -p hinge-domain --bench domain
 	cargo bench --locked -p hinge-tests --bench router $(ARGS)
 
-torture: build-setup ## A minute of each fuzz target; with ARGS="kill --backend embedded --mapping FILE .." kills the real program over real files
+bench-kafka: build-setup ## The real program beside a bare copy on a real broker, as ratios with what is wanted; ARGS="--quick --only json --soak 30 .."
+	@deploy/setup.sh tests
+	cargo build --release --locked -p hinge
+	cargo bench --locked -p hinge-tests --bench kafka -- $(ARGS)
+
+torture: build-setup ## A minute of each fuzz target and every fault once, shortly (half an hour); ARGS="faults --seeds 3 --full true", "trial", "list", "kill .."
+	@deploy/setup.sh tests
+	cargo build --locked -p hinge -p hinge-checker -p hinge-tests --bins $(FAILING)
 ifeq ($(strip $(ARGS)),)
 	@tests/fuzz/run 60 || [ $$? = 3 ]
+	target/debug/torture faults
 else
-	@deploy/setup.sh tests
-	cargo build --locked -p hinge -p hinge-checker $(FAILING)
-	cargo run --locked -p hinge-tests --bin torture -- $(ARGS)
+	target/debug/torture $(ARGS)
 endif
 
 fuzz: build-setup ## Fuzzes decoding, policies, conditions, rows and sources, on a nightly compiler: ARGS="SECONDS TARGET .." (60, all)

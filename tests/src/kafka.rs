@@ -8,6 +8,8 @@
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
@@ -33,8 +35,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Broker {
     address: String,
+    /// Where the listener is that sends clients to [`Layout::proxied`].
+    upstream: Option<String>,
     /// None where somebody else keeps the broker.
     keeper: Option<Keeper>,
+}
+
+/// What kind of broker; the default is one node, reached directly.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// How many nodes there are in one cluster.
+    pub nodes: u8,
+    /// Clients of a second listener are told to come to this address, where a relay is ([`Broker::upstream`]).
+    pub proxied: Option<SocketAddr>,
+    /// The data lie below this folder instead of in a temporary one.
+    pub data: Option<PathBuf>,
+    /// With the compiler and the heap of a production broker.
+    pub full: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { nodes: 1, proxied: None, data: None, full: false }
+    }
 }
 
 impl Broker {
@@ -46,8 +69,8 @@ impl Broker {
         static SHARED: OnceLock<Result<Broker, Missing>> = OnceLock::new();
 
         let shared = SHARED.get_or_init(|| match std::env::var(RUNNING_BROKERS) {
-            Ok(address) if !address.is_empty() => Ok(Self { address, keeper: None }),
-            _ => Self::try_start(),
+            Ok(address) if !address.is_empty() => Ok(Self { address, upstream: None, keeper: None }),
+            _ => Self::try_start(&Layout::default()),
         });
         shared.as_ref().map_err(Missing::tell).ok()
     }
@@ -56,18 +79,53 @@ impl Broker {
     ///
     /// `None` where there can be none; the skipped test has then been told.
     pub fn start() -> Option<Self> {
-        Self::try_start().map_err(|missing| missing.tell()).ok()
+        Self::with(&Layout::default())
     }
 
-    fn try_start() -> Result<Self, Missing> {
-        let mut keeper = Keeper::start();
-        let address = keeper.start_broker()?;
-        Ok(Self { address, keeper: Some(keeper) })
+    /// A broker with the compiler and the heap of a production one, for measurements. It is gone when dropped.
+    ///
+    /// `None` where there can be none; whoever asked has then been told.
+    pub fn start_full() -> Option<Self> {
+        Self::with(&Layout { full: true, ..Layout::default() })
+    }
+
+    /// The same, laid out in another way.
+    pub fn with(layout: &Layout) -> Option<Self> {
+        Self::try_start(layout).map_err(|missing| missing.tell()).ok()
+    }
+
+    fn try_start(layout: &Layout) -> Result<Self, Missing> {
+        let mut keeper = Keeper::start(layout);
+        let ready = keeper.start_broker("start")?;
+        let (address, upstream) = match ready.split_once(" proxied ") {
+            Some((address, upstream)) => (address.to_owned(), Some(upstream.to_owned())),
+            None => (ready, None),
+        };
+        Ok(Self { address, upstream, keeper: Some(keeper) })
     }
 
     /// Where clients find it, as for `bootstrap.servers`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where the listener really is that sends its clients to [`Layout::proxied`].
+    pub fn upstream(&self) -> &str {
+        self.upstream.as_deref().expect("only asked where the layout has a proxied listener")
+    }
+
+    /// The number of the broker's own process, if it runs and is ours.
+    pub fn process(&self) -> Option<u32> {
+        let keeper = self.keeper.as_ref()?.process.id();
+        let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+        let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers.find(|number| {
+            // `NUMBER (NAME) STATE PARENT ..`, and the keeper has other children now and then.
+            let told = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            let (head, tail) = told.rsplit_once(')').unwrap_or_default();
+            let parent = tail.split_whitespace().nth(1).and_then(|parent| parent.parse().ok());
+            head.ends_with("(java") && parent == Some(keeper)
+        })
     }
 
     /// Ends the broker in the orderly way and waits until it has ended.
@@ -83,8 +141,43 @@ impl Broker {
     /// Starts the broker again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same address
     /// and the same data, and waits until it answers.
     pub fn restart(&mut self) {
-        let again = self.own_keeper().start_broker();
+        let again = self.own_keeper().start_broker("start").map(|ready| {
+            let address = ready.split_once(' ').map_or(ready.as_str(), |(address, _)| address);
+            address.to_owned()
+        });
         assert_eq!(again.as_ref(), Ok(&self.address), "the broker came back elsewhere");
+    }
+
+    /// Halts the (first) node with SIGSTOP: connections stay open, and nobody answers.
+    pub fn pause(&mut self) {
+        assert_eq!(self.own_keeper().ask("pause"), "paused");
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub fn go_on(&mut self) {
+        assert_eq!(self.own_keeper().ask("continue"), "continued");
+    }
+
+    /// Ends one node of several with SIGKILL; nodes count from 1.
+    pub fn kill_node(&mut self, node: u8) {
+        self.own_keeper().ask(&format!("kill {node}"));
+    }
+
+    /// Starts one node again and waits until it answers.
+    pub fn restart_node(&mut self, node: u8) {
+        let again = self.own_keeper().start_broker(&format!("start {node}"));
+        assert!(again.is_ok(), "node {node} did not come back: {again:?}");
+    }
+
+    /// Where the log of the first node lies.
+    pub fn data(&mut self) -> PathBuf {
+        let answer = self.own_keeper().ask("data");
+        PathBuf::from(answer.strip_prefix("data ").expect("the keeper knows its folder"))
+    }
+
+    /// Starts a broker that may fail to start, such as one whose disk is full, again; whether it did.
+    pub fn try_restart(&mut self) -> bool {
+        self.own_keeper().ask("start").starts_with("ready")
     }
 
     fn own_keeper(&mut self) -> &mut Keeper {
@@ -181,8 +274,19 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start() -> Self {
-        let mut process = Command::new(KEEPER)
+    fn start(layout: &Layout) -> Self {
+        let mut command = Command::new(KEEPER);
+        command.env("HINGE_BROKER_NODES", layout.nodes.to_string());
+        if layout.full {
+            command.env("HINGE_BROKER_FULL", "1");
+        }
+        if let Some(proxied) = layout.proxied {
+            command.env("HINGE_BROKER_PROXIED", proxied.to_string());
+        }
+        if let Some(data) = &layout.data {
+            command.env("HINGE_BROKER_DATA", data);
+        }
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -192,9 +296,9 @@ impl Keeper {
         Self { process, commands, answers }
     }
 
-    /// The address at which the broker answers.
-    fn start_broker(&mut self) -> Result<String, Missing> {
-        let answer = self.ask("start");
+    /// The address at which the broker answers, and what else it said.
+    fn start_broker(&mut self, command: &str) -> Result<String, Missing> {
+        let answer = self.ask(command);
         match answer.split_once(' ') {
             Some(("ready", address)) => Ok(address.to_owned()),
             Some(("missing", why)) => Err(Missing(why.to_owned())),

@@ -16,7 +16,7 @@ use prometheus::Registry;
 use crate::no_log::{NoLog, NothingToRead, Seen};
 use crate::shop::{Plan, Shop, Written};
 
-const ROUTES: &str = "
+pub(crate) const ROUTES: &str = "
 routes:
   - {id: placed, owner: operations, on: order.placed, to: operations, kind: know,
      requires: [promised_date, state], template: placed}
@@ -58,6 +58,14 @@ const DEPARTMENTS: [&str; 7] =
 /// The policy, with all departments reading the same format.
 pub fn policy(format: Format) -> Arc<Policy> {
     let catalogue = Catalogue::builtin();
+    let files = policy_files(ROUTES, &DEPARTMENTS, format);
+    let loaded = hinge_policy::load_files(Path::new("measured"), files, &catalogue);
+    Arc::new(loaded.unwrap_or_else(|problems| panic!("{problems}")).policy)
+}
+
+/// The files of a policy of these rules and departments, all of which read the same format.
+pub(crate) fn policy_files(routes: &str, departments: &[&str], format: Format) -> Vec<PolicyFile> {
+    let catalogue = Catalogue::builtin();
     let format = match format {
         Format::Json => "json",
         Format::Avro => "avro",
@@ -66,18 +74,19 @@ pub fn policy(format: Format) -> Arc<Policy> {
     let ignored: Vec<String> =
         others.map(|shape| format!("  - {{type: {}, reason: not measured}}\n", shape.event_type)).collect();
     let ignored = ignored.concat();
-    let departments = DEPARTMENTS.map(|name| format!("  {name}: {{title: The {name}, format: {format}}}\n"));
+    let departments: Vec<String> = departments
+        .iter()
+        .map(|name| format!("  {name}: {{title: The {name}, format: {format}}}\n"))
+        .collect();
     let files = [
         ("policy.yaml", format!("name: Measured\ncatalogue: {}\nignored:\n{ignored}", catalogue.version())),
         ("departments.yaml", format!("departments:\n{}", departments.concat())),
         ("chain.yaml", "chain:\n  - {step: operations, events: [order.placed]}\n".to_owned()),
-        ("routes/measured.yaml", ROUTES.to_owned()),
+        ("routes/measured.yaml", routes.to_owned()),
         ("templates/placed.md", PLACED.to_owned()),
         ("templates/large.md", LARGE.to_owned()),
     ];
-    let files = files.map(|(name, text)| PolicyFile { name: name.to_owned(), text });
-    let loaded = hinge_policy::load_files(Path::new("measured"), files.to_vec(), &catalogue);
-    Arc::new(loaded.unwrap_or_else(|problems| panic!("{problems}")).policy)
+    files.map(|(name, text)| PolicyFile { name: name.to_owned(), text }).to_vec()
 }
 
 /// So many placed orders, as records of one partition: a thousand different ones, told again under other ids.

@@ -23,7 +23,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::{Value as Json, json};
 
 use crate::kafka::Broker;
-use crate::program::{Running, checker, hinge, run};
+use crate::program::{Running, find, hinge, program, run};
 use crate::shop::{Plan, write_policy};
 use crate::site::words;
 
@@ -270,7 +270,7 @@ impl Scene<'_> {
         arguments.extend(
             metrics.into_iter().flat_map(|file| ["--metrics".to_owned(), file.display().to_string()]),
         );
-        let ended = Running::start(&mut checker(arguments)).ended();
+        let ended = Running::start(&mut program(&find("hinge-checker")?, arguments)).ended();
         let verdict = serde_json::from_str::<Json>(&ended.output);
         match (ended.code, verdict) {
             (Some(0 | 1), Ok(verdict)) => {

@@ -4,8 +4,8 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,16 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The program with these arguments, not started yet.
 pub fn hinge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    ours("hinge", arguments)
+    program(&binary(), arguments)
 }
 
-/// The program that recounts what `hinge` left behind, not started yet.
-pub fn checker<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    ours("hinge-checker", arguments)
-}
-
-fn ours<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(binary(name));
+/// Any program with these arguments, to be started as `hinge` is.
+pub fn program<A: AsRef<OsStr>>(path: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HINGE_")) {
         command.env_remove(name);
     }
@@ -39,13 +35,19 @@ pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hinge(arguments)).ended()
 }
 
-/// Beside this executable, or one folder up: Cargo puts tests and benchmarks into `deps`.
-fn binary(name: &str) -> PathBuf {
+/// Where `hinge` is.
+pub fn binary() -> PathBuf {
+    find("hinge").unwrap_or_else(|missing| panic!("{missing}"))
+}
+
+/// Where a program of the workspace is: beside this executable, or one folder up, since Cargo puts tests and
+/// benchmarks into `deps`. Otherwise what to do.
+pub fn find(program: &str) -> Result<PathBuf, String> {
     let this = std::env::current_exe().expect("a running program has a path");
-    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).collect();
-    places.iter().find(|path| path.is_file()).cloned().unwrap_or_else(|| {
-        panic!(
-            "`{}` is not there; build it first: `cargo build -p {name}` (`make test` does)",
+    let places: Vec<PathBuf> = this.ancestors().skip(1).take(2).map(|folder| folder.join(program)).collect();
+    places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        format!(
+            "`{}` is not there; build it first: `cargo build -p {program}` (`make test` does)",
             places[1].display()
         )
     })
@@ -135,9 +137,24 @@ impl Running {
         }
     }
 
+    /// The number of its process.
+    pub fn number(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our own child can be asked").is_none()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, once it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child can be asked")
     }
 
     /// Sends a signal by its name, such as `TERM`.

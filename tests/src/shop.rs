@@ -77,6 +77,7 @@ pub struct Shop {
     plan: Plan,
     catalogue: Catalogue,
     rng: Rng,
+    first: u32,
     opened: u32,
     under_way: Vec<VecDeque<Written>>,
     counts: Counts,
@@ -89,10 +90,18 @@ impl Shop {
             plan,
             catalogue: Catalogue::builtin(),
             rng: Rng::with_seed(plan.seed),
+            first: 0,
             opened: 0,
             under_way: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// The same with orders of other numbers, so that nothing of it is told by another shop as well.
+    pub fn with_orders_from(mut self, number: u32) -> Self {
+        self.first = number;
+        self.opened = number;
+        self
     }
 
     /// What was made so far; some of it may still have to come out.
@@ -128,7 +137,7 @@ impl Iterator for Shop {
     type Item = Written;
 
     fn next(&mut self) -> Option<Written> {
-        while self.under_way.len() < UNDER_WAY && self.opened < self.plan.orders {
+        while self.under_way.len() < UNDER_WAY && self.opened - self.first < self.plan.orders {
             self.open_order();
         }
         if self.under_way.is_empty() {

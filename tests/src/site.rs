@@ -8,7 +8,7 @@ use hinge_stream::kafka::KafkaLog;
 use tempfile::TempDir;
 
 use crate::kafka::Broker;
-use crate::program::run;
+use crate::program::{Running, hinge};
 
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,24 @@ impl Site {
             Backend::Embedded => Self::Folder(tempfile::tempdir().expect("a temporary folder can be made")),
             Backend::Kafka => Self::Broker(Broker::start()?),
         };
+        site.apply_topics(policy, 1);
+        Some(site)
+    }
+
+    /// The same on a broker that runs already, with so many copies of each topic.
+    pub fn on(broker: Broker, policy: &Path, copies: u8) -> Self {
+        let site = Self::Broker(broker);
+        site.apply_topics(policy, copies);
+        site
+    }
+
+    fn apply_topics(&self, policy: &Path, copies: u8) {
         let mut arguments = words(&["topics", "apply", "--inputs", "--policy"]);
         arguments.push(policy.display().to_string());
-        arguments.extend(site.flags());
-        run(arguments).well();
-        Some(site)
+        arguments.extend(self.flags());
+        let mut command = hinge(arguments);
+        command.env("HINGE_STREAM__REPLICATION", copies.to_string());
+        Running::start(&mut command).ended().well();
     }
 
     /// The flags that name this log.

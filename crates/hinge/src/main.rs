@@ -43,9 +43,9 @@ use ingest::IngestArgs;
 use opening::IfMissing;
 use settings::Settings;
 
-/// Records come and go in great numbers, here and in librdkafka, which `override` covers too.
+/// Records come and go in great numbers, here and in librdkafka, whose memory comes from the same place.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

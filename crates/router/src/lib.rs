@@ -195,7 +195,7 @@ impl Router {
             match self.session.poll(&self.settings.limits)? {
                 Polled::Given(positions) => self.take_up(&positions)?,
                 Polled::Taken(places) => self.let_go(&places),
-                Polled::Records(batch) => self.handle(&batch)?,
+                Polled::Records(batch) => self.handle(batch)?,
                 Polled::Unreadable { place, next, why } => self.stop_unreadable(&place, next, why)?,
                 Polled::Idle => {}
             }
@@ -264,9 +264,29 @@ impl Router {
         self.waiting_since = None;
     }
 
-    /// One batch: every record to its outcome, then all of it committed. What lies behind a stop comes again when
-    /// its partition goes on.
-    fn handle(&mut self, batch: &[Record]) -> Result<(), Error> {
+    /// A batch, and what follows it at once: every record to its outcome, then all of it committed. What lies behind a
+    /// stop comes again when its partition goes on.
+    fn handle(&mut self, batch: Vec<Record>) -> Result<(), Error> {
+        let mut left = self.settings.limits;
+        let mut next = Some(batch);
+        while let Some(batch) = next.take() {
+            self.each(&batch)?;
+            left.records = left.records.saturating_sub(batch.len());
+            left.bytes = left.bytes.saturating_sub(batch.iter().map(Record::size).sum());
+            let has_room = left.records > 0 && left.bytes > 0;
+            if self.open && has_room && !self.stops.any() {
+                next = self.session.more(&left)?;
+            }
+        }
+        if self.open || self.stops.any() {
+            self.commit()
+        } else {
+            self.waiting_since.get_or_insert_with(Instant::now);
+            Ok(())
+        }
+    }
+
+    fn each(&mut self, batch: &[Record]) -> Result<(), Error> {
         let polled = Instant::now();
         for record in planted::in_order(batch).iter() {
             if self.stops.is_stopped(&record.place) {
@@ -280,12 +300,7 @@ impl Router {
                 None => drop(self.reached.insert(record.place.clone(), record.offset.next())),
             }
         }
-        if self.open || self.stops.any() {
-            self.commit()
-        } else {
-            self.waiting_since.get_or_insert_with(Instant::now);
-            Ok(())
-        }
+        Ok(())
     }
 
     /// One record: decode, meet, decide, encode, sink. `None`: its partition stops before it.

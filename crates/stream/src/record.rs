@@ -196,6 +196,13 @@ pub struct Record {
     pub headers: Headers,
 }
 
+impl Record {
+    /// The bytes of key and value.
+    pub fn size(&self) -> usize {
+        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// One record to be written. Borrowed: the backend copies what it keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {

@@ -96,11 +96,20 @@ pub struct GroupLag {
 /// One worker of one consumer group.
 ///
 /// Used from one thread, in this order: `poll` until it brings records, `begin`, any number of
-/// `send`s, then `commit` or `abort`. Nothing is polled inside a transaction. What a service has to say before it
+/// `send`s, `more` and `send`s while there is more and the transaction not too large, then `commit` or `abort`. Nothing
+/// is polled inside a transaction. What a service has to say before it
 /// reads anything (the policy that it runs) goes into a transaction before the first `poll`.
 pub trait Session: Send {
     /// Waits for partitions to come or go, or for a batch of records.
     fn poll(&mut self, limits: &Limits) -> Result<Polled, Error>;
+
+    /// More records for the open transaction, if there are some right now; `None` when it had better be closed.
+    ///
+    /// A backend that hands out whole batches has none.
+    fn more(&mut self, limits: &Limits) -> Result<Option<Vec<Record>>, Error> {
+        let _ = limits;
+        Ok(None)
+    }
 
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), Error>;

@@ -10,6 +10,7 @@ mod by_hand;
 mod command_line;
 mod corpus;
 mod examples;
+mod faults;
 mod foreign;
 mod framing;
 mod held;

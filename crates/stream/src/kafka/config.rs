@@ -4,7 +4,7 @@
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::Settings;
+use super::{Settings, bounds};
 use crate::{SessionOptions, faults};
 
 /// The name of the group of readers that are in no group: never joined, nothing is committed to it,
@@ -38,10 +38,10 @@ fn consumer(settings: &Settings) -> ClientConfig {
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
         .set("check.crcs", "true")
-        .set("fetch.max.bytes", "4194304")
-        .set("max.partition.fetch.bytes", "1048576")
-        .set("receive.message.max.bytes", "8388608")
-        .set("queued.max.messages.kbytes", "8192")
+        .set("fetch.max.bytes", bounds::FETCH.to_string())
+        .set("max.partition.fetch.bytes", bounds::FETCH_PARTITION.to_string())
+        .set("receive.message.max.bytes", bounds::LARGEST_BATCH.to_string())
+        .set("queued.max.messages.kbytes", (bounds::FETCHED / 1024).to_string())
         // By default a partition whose queue was full once rests for a whole second.
         .set("queued.min.messages", "20000")
         .set("fetch.queue.backoff.ms", "5");
@@ -93,8 +93,8 @@ fn producer(settings: &Settings) -> ClientConfig {
         .set("compression.codec", "lz4")
         .set("linger.ms", "2")
         .set("message.max.bytes", RECORD_BYTES_MOST)
-        .set("queue.buffering.max.messages", "200000")
-        .set("queue.buffering.max.kbytes", "65536");
+        .set("queue.buffering.max.messages", bounds::UNACKNOWLEDGED_RECORDS.to_string())
+        .set("queue.buffering.max.kbytes", (bounds::UNACKNOWLEDGED / 1024).to_string());
     config
 }
 

@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
@@ -179,14 +179,14 @@ impl ProducerContext for DeliveryContext {
 }
 
 /// What the group did with our seat.
-#[derive(Debug)]
 pub(super) enum GroupEvent {
-    Given(Vec<GivenPartition>),
+    /// These, and in which generation of the group.
+    Given(Vec<GivenPartition>, Option<Arc<ConsumerGroupMetadata>>),
     Taken(Vec<TopicPartition>),
 }
 
 /// What happened inside a poll, besides records.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Happened {
     pub(super) events: VecDeque<GroupEvent>,
     /// Something went wrong inside the callback, where nothing can be returned.
@@ -197,7 +197,6 @@ pub(super) struct Happened {
 }
 
 /// Of a worker's consumer.
-#[derive(Debug)]
 pub(super) struct WorkerContext {
     pub(super) ear: Ear,
     beginning: Beginning,
@@ -227,6 +226,7 @@ impl WorkerContext {
     }
 
     fn give(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), Error> {
+        let generation = consumer.group_metadata().map(Arc::new);
         let given = self.beginning.find(consumer, list)?;
         let mut offsets = TopicPartitionList::with_capacity(given.len());
         for partition in &given {
@@ -236,7 +236,7 @@ impl WorkerContext {
                 .map_err(|error| unknown("beginning with the partitions", error))?;
         }
         consumer.assign(&offsets).map_err(|error| unknown("beginning with the partitions", error))?;
-        self.happened().events.push_back(GroupEvent::Given(given));
+        self.happened().events.push_back(GroupEvent::Given(given, generation));
         Ok(())
     }
 }
@@ -256,7 +256,7 @@ impl ClientContext for WorkerContext {
 
     fn stats(&self, statistics: Statistics) {
         let partitions = statistics.topics.values().flat_map(|topic| {
-            let name: std::sync::Arc<str> = topic.topic.as_str().into();
+            let name: Arc<str> = topic.topic.as_str().into();
             topic.partitions.values().filter(|partition| partition.desired).map(move |partition| {
                 let reached = Reached {
                     fetched: partition.next_offset,

@@ -36,9 +36,7 @@ impl KafkaSession {
             list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(next.0))
                 .map_err(|error| unknown(doing, error))?;
         }
-        // Fresh each time: the generation that fences us if the group went on without us.
-        let group = self.consumer.group_metadata();
-        let group = group.ok_or_else(|| unknown(doing, KafkaError::Canceled))?;
+        let group = self.generation.clone().ok_or_else(|| unknown(doing, KafkaError::Canceled))?;
         Ok(Some(Offsets { list, group }))
     }
 

@@ -10,6 +10,7 @@
 
 mod appender;
 mod assignment;
+mod bounds;
 mod caller;
 mod classify;
 mod config;
@@ -41,6 +42,7 @@ use classify::{Signs, is_denial};
 use context::{DeliveryContext, PlainContext};
 use deadline::Deadline;
 
+pub use bounds::{QUEUES, Queue};
 pub use headers::OpaqueHeaders;
 
 /// How to reach a cluster.

@@ -9,11 +9,9 @@ use std::ops::Range;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 
+use super::bounds::BURST;
 use super::headers;
 use crate::{Headers, Outgoing};
-
-/// A burst, in bytes of keys, values and headers.
-pub(super) const BURST: usize = 4 * 1024 * 1024;
 
 /// A larger record is not gathered: whether a broker takes it has to be known at once.
 const LARGE: usize = 64 * 1024;

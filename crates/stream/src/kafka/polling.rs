@@ -44,8 +44,7 @@ impl KafkaSession {
                 let (place, offset) = ((message.topic(), message.partition()), Offset(message.offset()));
                 if let Some(place) = self.assignment.accept(place, offset, incoming::timestamp(&message)) {
                     let record = incoming::record(&message, place);
-                    self.batch_bytes += record.key.as_ref().map_or(0, Vec::len);
-                    self.batch_bytes += record.value.as_ref().map_or(0, Vec::len);
+                    self.batch_bytes += record.size();
                     self.batch.push(record);
                 }
             }
@@ -106,7 +105,8 @@ impl KafkaSession {
             self.suspicion = None;
             self.waking.clear();
             match event {
-                GroupEvent::Given(given) => {
+                GroupEvent::Given(given, generation) => {
+                    self.generation = generation;
                     let positions = given.iter().map(|given| (given.place.clone(), given.next)).collect();
                     self.assignment.give(given);
                     self.store_beginnings()?;

@@ -1,9 +1,10 @@
 //! A worker: one consumer and one transactional producer, used from one thread.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::KafkaError;
 
 use super::assignment::Assignment;
@@ -22,6 +23,9 @@ use crate::{
 /// How long a poll waits at a time, so that the producer is served too.
 const IDLE_STEP: Duration = Duration::from_millis(100);
 
+/// So many records are handed out at a time.
+const PIECE: usize = 1_000;
+
 /// How long reading back may stand still.
 const READ_BACK: Duration = Duration::from_secs(30);
 
@@ -39,6 +43,8 @@ pub(super) struct KafkaSession {
     pub(super) consumer: BaseConsumer<WorkerContext>,
     pub(super) producer: TransactionalProducer,
     pub(super) assignment: Assignment,
+    /// In which generation of the group the partitions are ours.
+    pub(super) generation: Option<Arc<ConsumerGroupMetadata>>,
     /// Records polled and not handed out.
     pub(super) batch: Vec<Record>,
     pub(super) batch_bytes: usize,
@@ -81,6 +87,7 @@ impl KafkaSession {
             consumer,
             producer,
             assignment: Assignment::default(),
+            generation: None,
             batch: Vec::new(),
             batch_bytes: 0,
             topics,
@@ -92,6 +99,23 @@ impl KafkaSession {
             suspicion: None,
             waking: Vec::new(),
         })
+    }
+}
+
+impl KafkaSession {
+    /// A transaction is filled piece by piece, so that what was read need not be kept until it is committed.
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.batch.len() >= limits.records.min(PIECE) || self.batch_bytes >= limits.bytes
+    }
+
+    fn is_undisturbed(&self) -> bool {
+        self.suspicion.is_none() && self.consumer.context().happened().events.is_empty()
+    }
+
+    fn hand_out(&mut self) -> Vec<Record> {
+        self.batch_bytes = 0;
+        faults::pass("after-poll");
+        std::mem::take(&mut self.batch)
     }
 }
 
@@ -118,7 +142,7 @@ impl Session for KafkaSession {
             if let Some(stuck) = self.look_into_suspicion()? {
                 return Ok(stuck);
             }
-            let is_full = self.batch.len() >= limits.records || self.batch_bytes >= limits.bytes;
+            let is_full = self.is_full(limits);
             let more = if self.batch.is_empty() {
                 self.producer.serve().map_err(|error| self.with_twins(error))?;
                 self.step(deadline.slice(IDLE_STEP))?
@@ -134,14 +158,21 @@ impl Session for KafkaSession {
                 return Ok(event);
             }
             if !self.batch.is_empty() {
-                self.batch_bytes = 0;
-                faults::pass("after-poll");
-                return Ok(Polled::Records(std::mem::take(&mut self.batch)));
+                return Ok(Polled::Records(self.hand_out()));
             }
             if deadline.is_over() {
                 return Ok(Polled::Idle);
             }
         }
+    }
+
+    fn more(&mut self, limits: &Limits) -> Result<Option<Vec<Record>>, Error> {
+        // What the group did, or what cannot be read, comes after this transaction.
+        while self.is_undisturbed() && !self.is_full(limits) && self.step(Duration::ZERO)? {}
+        if self.batch.is_empty() || !self.is_undisturbed() {
+            return Ok(None);
+        }
+        Ok(Some(self.hand_out()))
     }
 
     fn begin(&mut self) -> Result<(), Error> {

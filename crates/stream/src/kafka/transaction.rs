@@ -74,7 +74,10 @@ pub(super) enum Ended {
 /// Positions to be committed with a transaction.
 pub(super) struct Offsets {
     pub(super) list: TopicPartitionList,
-    pub(super) group: ConsumerGroupMetadata,
+    /// The generation in which their partitions were given: the brokers refuse the positions if the group went on
+    /// without us. A later one would let us commit what another worker has taken over meanwhile, and without any (as
+    /// a consumer has it that was shut out) the brokers do not look.
+    pub(super) group: Arc<ConsumerGroupMetadata>,
 }
 
 /// See the module.
