@@ -44,9 +44,6 @@ const COUNTING: Duration = Duration::from_secs(5);
 /// Records in a batch: so few that there are many transactions, each with several dead letters.
 const BATCH_RECORDS: &str = "200";
 
-/// As many orders leave more than 10,000 records, so that one of so many can be dropped.
-const ORDERS: u32 = 700;
-
 /// A bug, and what shows that it was there; or none, and what must not show anything.
 #[derive(Clone, Copy, Debug)]
 pub struct Plant {
@@ -58,6 +55,8 @@ pub struct Plant {
     points: &'static str,
     /// Points that are armed in a first process only, which dies of them before the work is done.
     deadly: Option<&'static str>,
+    /// How many orders the shop has.
+    orders: u32,
     /// The kinds of violations that have to be found, each of them; none for a control, where nothing may be.
     pub must: &'static [&'static str],
 }
@@ -104,7 +103,7 @@ impl Plant {
             words(&["topics", "apply", "--inputs", "--brokers", broker.address(), "--policy"]);
         arguments.push(policy.display().to_string());
         run(arguments).well();
-        let fed = feed::feed(&broker, Plan { orders: ORDERS, seed, troubled: true });
+        let fed = feed::feed(&broker, Plan { orders: self.orders, seed, troubled: true });
 
         let site = Scene { broker: &broker, policy: &policy, fed: &fed };
         if let Some(deadly) = self.deadly {

@@ -8,6 +8,12 @@ const REFUSED: &str = "refuse-delivery=3*off->1*return";
 /// The process dies with its fourth transaction: records and positions are sent, nothing is committed.
 const DEATH: &str = "after-offsets=3*off->1*return(abort)";
 
+/// As many orders leave more than 10,000 records, so that one of so many can be dropped.
+const MANY: u32 = 700;
+
+/// Enough for ten batches.
+const FEW: u32 = 250;
+
 /// All bugs.
 pub const PLANTS: [Plant; 12] = [
     Plant {
@@ -15,6 +21,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "one of 10,000 records is not sent",
         points: "plant-drop=9999*off->1*return",
         deadly: None,
+        orders: MANY,
         must: &["lost"],
     },
     Plant {
@@ -22,6 +29,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "one record is sent twice in its transaction",
         points: "plant-double=1000*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["doubled"],
     },
     Plant {
@@ -29,6 +37,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "in each batch two records of a key change places",
         points: "plant-swap=return",
         deadly: None,
+        orders: FEW,
         must: &["order"],
     },
     Plant {
@@ -36,6 +45,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "positions are committed ahead of the transaction, and the process dies before that is",
         points: "plant-positions-outside=return",
         deadly: Some(DEATH),
+        orders: FEW,
         must: &["lost", "closure"],
     },
     Plant {
@@ -43,6 +53,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "what finds the queue of the producer full is left out",
         points: "plant-queue-full=return;small-queue=return(50)",
         deadly: None,
+        orders: FEW,
         must: &["lost", "torn"],
     },
     Plant {
@@ -50,6 +61,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "records of the inputs count although their transaction was aborted",
         points: "plant-read-uncommitted=return",
         deadly: None,
+        orders: FEW,
         must: &["unexplained"],
     },
     Plant {
@@ -57,6 +69,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "after a delivery that failed the work goes on as if all had been committed",
         points: "plant-no-abort=return;refuse-delivery=3*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["lost", "closure", "counters"],
     },
     Plant {
@@ -64,6 +77,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "one notification goes to the topic of another department",
         points: "plant-wrong-department=1000*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["leak", "lost"],
     },
     Plant {
@@ -71,6 +85,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "one rejected record leaves no dead letter",
         points: "plant-forget-letter=20*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["lost", "closure", "counters"],
     },
     Plant {
@@ -78,6 +93,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "Avro that was cut off is read as if zeros followed",
         points: "plant-truncated-avro=return",
         deadly: None,
+        orders: FEW,
         must: &["lost", "unexplained"],
     },
     Plant {
@@ -85,6 +101,7 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "records are counted before their transaction is committed, and it is rolled back",
         points: "plant-count-early=return;refuse-delivery=3*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["counters"],
     },
     Plant {
@@ -94,18 +111,20 @@ pub const PLANTS: [Plant; 12] = [
         points: "plant-letter-outside=100*return;\
                  refuse-delivery=3*off->1*return->2*off->1*return->2*off->1*return->2*off->1*return",
         deadly: None,
+        orders: FEW,
         must: &["doubled"],
     },
 ];
 
 /// Nothing planted, and what the plants need to show, each by itself.
 pub const CONTROLS: [Plant; 4] = [
-    Plant { name: "control", sentence: "nothing at all", points: "", deadly: None, must: &[] },
+    Plant { name: "control", sentence: "nothing at all", points: "", deadly: None, orders: FEW, must: &[] },
     Plant {
         name: "control-refused",
         sentence: "a delivery fails, and its batch is decided again",
         points: REFUSED,
         deadly: None,
+        orders: FEW,
         must: &[],
     },
     Plant {
@@ -113,6 +132,7 @@ pub const CONTROLS: [Plant; 4] = [
         sentence: "the process dies between sending positions and committing them",
         points: "",
         deadly: Some(DEATH),
+        orders: FEW,
         must: &[],
     },
     Plant {
@@ -120,6 +140,7 @@ pub const CONTROLS: [Plant; 4] = [
         sentence: "the queue of the producer is full again and again",
         points: "small-queue=return(50)",
         deadly: None,
+        orders: FEW,
         must: &[],
     },
 ];
