@@ -69,7 +69,8 @@ pub const PLANTS: [Plant; 12] = [
         sentence: "after a delivery that failed the work goes on as if all had been committed",
         points: "plant-no-abort=return;refuse-delivery=3*off->1*return",
         deadly: None,
-        orders: FEW,
+        // The partitions of the batch that is lost have to go on after it, or nobody moves their positions.
+        orders: MANY,
         must: &["lost", "closure", "counters"],
     },
     Plant {
