@@ -11,10 +11,12 @@
 //! * [`shop`]: invented orders, with all that goes wrong on their way;
 //! * [`told`]: everything that a router left behind, read back in a form that can be compared;
 //! * [`killing`]: one run undisturbed, one killed again and again, and what differs;
-//! * [`faults`]: everything else that can happen to workers, brokers and the network between them.
+//! * [`faults`]: everything else that can happen to workers, brokers and the network between them;
+//! * [`planted`]: bugs in the real program, each of which the checker has to find.
 //!
 //! The tests themselves are in `tests/it`, one binary with a module for each subject. Apart from
-//! [`killing`] and [`faults`], which the program `torture` needs too, this crate owns no expectations about the product.
+//! [`killing`], [`faults`] and [`planted`], which the program `torture` needs too, this crate owns no expectations about
+//! the product.
 
 pub mod changes;
 pub mod faults;
@@ -25,6 +27,7 @@ pub mod killing;
 pub mod measured;
 pub mod no_log;
 pub mod parts;
+pub mod planted;
 pub mod program;
 pub mod shop;
 pub mod site;

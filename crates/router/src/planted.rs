@@ -6,27 +6,43 @@ use std::sync::Arc;
 
 use hinge_stream::{Record, faults};
 
-/// The batch as it came, or with two records of one key in the wrong order.
+/// So many pairs of a batch change places. Not all of a key are told to the same department, where it would show.
+const PAIRS: usize = 8;
+
+/// The batch as it came, or with records of one key in the wrong order.
 pub(crate) fn in_order(batch: &[Record]) -> Cow<'_, [Record]> {
     if !faults::planted("plant-swap") {
         return Cow::Borrowed(batch);
     }
+    // Not the last one of its partition: the position after the batch stays what it was.
+    let is_last = |at: usize| !batch[at + 1..].iter().any(|other| other.place == batch[at].place);
     let later = |first: usize| {
-        let is_like = |other: &Record| other.place == batch[first].place && other.key == batch[first].key;
-        batch[first + 1..].iter().position(is_like).map(|distance| first + 1 + distance)
+        let this = &batch[first];
+        let is_next = |other: &Record| other.place == this.place && other.key == this.key;
+        let second = first + 1 + batch[first + 1..].iter().position(is_next)?;
+        // The same once more would be the same in any order.
+        (batch[second].value != this.value && !is_last(second)).then_some(second)
     };
-    let mut batch = batch.to_vec();
-    if let Some((first, second)) = (0..batch.len()).find_map(|first| Some((first, later(first)?))) {
-        batch.swap(first, second);
+    let mut swapped = batch.to_vec();
+    let mut moved = vec![false; batch.len()];
+    let pairs = (0..batch.len()).filter_map(|first| Some((first, later(first)?)));
+    let free = pairs.filter(|(first, second)| {
+        let are_free = !moved[*first] && !moved[*second];
+        moved[*first] |= are_free;
+        moved[*second] |= are_free;
+        are_free
+    });
+    for (first, second) in free.take(PAIRS) {
+        swapped.swap(first, second);
     }
-    Cow::Owned(batch)
+    Cow::Owned(swapped)
 }
 
 /// The topic of a notification, or that of another department.
-pub(crate) fn department<'a>(topic: &'a str, mut all: impl Iterator<Item = &'a Arc<str>>) -> &'a str {
+pub(crate) fn department<'a>(topic: &'a str, all: impl Iterator<Item = &'a Arc<str>>) -> &'a str {
     let is_notification = topic.starts_with("hinge.notifications.");
     if is_notification && faults::planted("plant-wrong-department") {
-        return all.find(|other| ***other != *topic).map_or(topic, |other| &**other);
+        return all.map(|other| &**other).filter(|other| *other != topic).min().unwrap_or(topic);
     }
     topic
 }

@@ -102,16 +102,22 @@ impl<'a> Outputs<'a> {
         sequence: &mut Sequence,
     ) {
         let reader = &self.rules.policy.departments[department];
-        let read = record.value.and_then(|value| Notification::read(value, reader.avro, self.rules.schemas));
-        let Some(told) = read else {
+        let read_as =
+            |avro| record.value.and_then(|value| Notification::read(value, avro, self.rules.schemas));
+        // What is for somebody else is a leak in the other's format too.
+        let in_format = read_as(reader.avro);
+        let is_in_format = in_format.is_some();
+        let read = in_format.or_else(|| read_as(!reader.avro));
+        if let Some(told) = &read
+            && told.department != reader.name
+        {
+            let (named, reader) = (&told.department, &reader.name);
+            let words = || format!("{place} is for `{named}`, and `{reader}` reads it");
+            return self.verdict.add(Kind::Leak, words);
+        }
+        let Some(told) = read.filter(|_| is_in_format) else {
             return self.unexplained(place, "not a notification in the department's format");
         };
-        if told.department != reader.name {
-            let (named, reader) = (told.department, reader.name.clone());
-            return self
-                .verdict
-                .add(Kind::Leak, || format!("{place} is for `{named}`, and `{reader}` reads it"));
-        }
         let headers = [
             ("ce_specversion", "1.0"),
             ("ce_id", told.id.as_str()),

@@ -2,6 +2,7 @@
 //!
 //! * `torture kill` kills it over real files (`hinge_tests::killing`);
 //! * `torture faults` goes through the table of faults (`hinge_tests::faults`), `torture list` prints it;
+//! * `torture planted` plants bugs into the program, and the checker has to find them (`hinge_tests::planted`);
 //! * `torture trial` is all of it in one long run.
 //!
 //! Each verdict is one line of JSON on standard output; the exit code is 1 where anything is wrong.
@@ -21,11 +22,15 @@ torture kill --backend embedded|kafka --policy DIR --mapping FILE --from DIR [--
 [--full true] [--log info]
        torture trial [--events 500000] [--kills 100] [--restarts 5] [--broker-kills 3] [--cut 30] [--seed NUMBER] \
 [--rate NUMBER]
+       torture planted [--only NAME,..] [--seed NUMBER]
        torture list";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().unwrap_or_default();
+    if what == "planted" {
+        return hinge_tests::planted::command(arguments);
+    }
     let done = Flags::told(arguments).and_then(|flags| match what.as_str() {
         "kill" => Killing::told(flags).map(|wanted| wanted.go_through()),
         "faults" => one_by_one(flags),

@@ -17,6 +17,7 @@ mod held;
 mod house;
 mod kill;
 mod persons;
+mod planted;
 mod readme;
 mod repetition;
 mod replay;

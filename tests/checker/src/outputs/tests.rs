@@ -44,6 +44,8 @@ struct World {
     inputs: Vec<Written>,
     support: Vec<Written>,
     marketing: Vec<Written>,
+    /// It reads Avro.
+    delivery: Vec<Written>,
     decisions: Vec<Written>,
     letters: Vec<Written>,
 }
@@ -129,6 +131,7 @@ fn world() -> World {
         inputs: vec![contact(0, "1"), contact(1, "2"), contact(2, "1"), cut],
         support: both(RULES[0]),
         marketing: both(RULES[1]),
+        delivery: Vec::new(),
         decisions: vec![decided(0, "1"), decided(1, "2")],
     }
 }
@@ -146,7 +149,12 @@ fn found(world: &World) -> Vec<(&'static str, u64)> {
     }
     expected.partitions.get_mut(&(0, 0)).unwrap().position = world.position;
     let mut outputs = Outputs::new(expected, rules);
-    for (name, records) in [("customer-support", &world.support), ("marketing", &world.marketing)] {
+    let told = [
+        ("customer-support", &world.support),
+        ("marketing", &world.marketing),
+        ("delivery", &world.delivery),
+    ];
+    for (name, records) in told {
         let department = policy.departments.iter().position(|department| department.name == name).unwrap();
         let mut sequence = Sequence::default();
         for written in records {
@@ -208,6 +216,10 @@ fn what_another_department_is_told_is_leaked() {
         world.support.push(told);
     };
     assert_found(moved, &[("lost", 1), ("torn", 1), ("leak", 1)]);
+    // Even where it is not in the format that is read there; one's own in another format is no leak.
+    assert_found(|world| world.delivery.push(told(0, "1", RULES[0])), &[("leak", 1)]);
+    let own = ("delivery", "answer", "contact-to-support");
+    assert_found(|world| world.delivery.push(told(0, "1", own)), &[("unexplained", 1)]);
     // By no rule: a contact without a promise is not marketing's.
     let uncited = |world: &mut World| world.inputs[1].value = r#"{"channel":"email"}"#.to_owned();
     let mut leaking = world();

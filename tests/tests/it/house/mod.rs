@@ -4,10 +4,12 @@
 //! * [`bounds`]: what a worker keeps, at most;
 //! * [`drawing`]: which crate may depend on which, and where heavy dependencies live;
 //! * [`sources`]: how files are named, how they begin and how long they may get;
-//! * [`manifests`]: that every crate is under the workspace's lints, and none may be unsafe.
+//! * [`manifests`]: that every crate is under the workspace's lints, and none may be unsafe;
+//! * [`failpoints`]: that what tests make fail is in no release.
 
 mod bounds;
 mod drawing;
+mod failpoints;
 mod manifests;
 mod sources;
 
