@@ -1,7 +1,7 @@
 //! Everything that can happen to workers, brokers and the network between them, one fault at a time.
 //!
 //! [`FAULTS`] is the table. A fault says how its [`Stage`] is to be, what is written, what happens once a fifth of the
-//! work is done, and which exits of a worker are right. [`trial`] does the rest and is the same for all. The program
+//! work is done, and which exits of a worker are right. `trial` does the rest and is the same for all. The program
 //! `torture` runs them; a selection is in `make test`.
 
 mod brokers;

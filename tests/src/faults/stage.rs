@@ -295,7 +295,7 @@ impl Stage {
         }
     }
 
-    /// Waits until every partition that is behind now, or gets something within [`HEARD`], has been moved on, and
+    /// Waits until every partition that is behind now, or gets something within a moment, has been moved on, and
     /// gives how long that took.
     pub fn until_progress(&mut self, patience: Duration) -> Option<Duration> {
         let started = Instant::now();

@@ -181,6 +181,12 @@ impl Assignment {
         going.map(|partition| (partition.place.clone(), partition.next)).collect()
     }
 
+    /// The partitions that stand still, and where they will go on.
+    pub(super) fn standing(&self) -> Vec<(TopicPartition, Offset)> {
+        let standing = self.partitions.iter().filter(|partition| partition.is_paused);
+        standing.map(|partition| (partition.place.clone(), partition.committed)).collect()
+    }
+
     /// Takes note of what is committed now.
     pub(super) fn advance(&mut self, positions: &Positions) {
         for partition in &mut self.partitions {

@@ -105,7 +105,8 @@ impl KafkaSession {
     /// where to go on.
     pub(super) fn go_back(&mut self, deadline: Deadline) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
-        let sought = self.assignment.committed().iter().try_for_each(|(place, next)| {
+        // One that stands still goes back when it goes on; until then it may be in no state to.
+        let sought = self.assignment.going_on().iter().try_for_each(|(place, next)| {
             list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(next.0))
         });
         let sought = sought.and_then(|()| {

@@ -61,6 +61,15 @@ impl PartitionReader {
         Ok(Self { consumer, place: None, next: Offset::ZERO, at_end: false })
     }
 
+    /// One that reports it when the brokers do not have what comes next, instead of beginning anew.
+    pub(super) fn strict(settings: &Settings, group: &str) -> Result<Self, Error> {
+        let consumer = config::reader(settings, Some(group))
+            .set("auto.offset.reset", "error")
+            .create_with_context(PlainContext::default())
+            .map_err(|error| Error::SettingsRefused { source: error.into() })?;
+        Ok(Self { consumer, place: None, next: Offset::ZERO, at_end: false })
+    }
+
     pub(super) fn consumer(&self) -> &BaseConsumer<PlainContext> {
         &self.consumer
     }

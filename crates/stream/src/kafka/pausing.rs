@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 
 use super::deadline::Deadline;
 use super::session::KafkaSession;
-use crate::{Error, TopicPartition};
+use crate::{Error, Offset, TopicPartition};
 
 /// How long going on may take: a rebalance may have to come in between.
 const WAKING: Duration = Duration::from_secs(30);
@@ -54,7 +54,9 @@ impl KafkaSession {
                     let answer = self.consumer.seek_partitions(list, SEEK)?;
                     let mut elements = answer.elements().into_iter();
                     elements.try_for_each(|element| element.error())
-                });
+                })
+                // After what it could not read librdkafka fetches a partition only when it is given anew.
+                .or_else(|_| self.assign_anew((&place, next)));
             match gone {
                 Ok(()) => self.assignment.resume(&place),
                 Err(error) if deadline.is_over() => return Err(unknown("going on in", &place, error)),
@@ -66,6 +68,23 @@ impl KafkaSession {
         }
         self.waking = later;
         Ok(())
+    }
+
+    /// Gives librdkafka all partitions once more, at their places; those that stand still do so again.
+    fn assign_anew(&self, (woken, next): (&TopicPartition, Offset)) -> Result<(), KafkaError> {
+        let standing = self.assignment.standing();
+        let all = self.assignment.going_on().into_iter().chain([(woken.clone(), next)]);
+        let still = standing.iter().filter(|(place, _)| place != woken);
+        let mut list = TopicPartitionList::new();
+        for (place, next) in all.chain(still.clone().cloned()) {
+            list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(next.0))?;
+        }
+        self.consumer.assign(&list)?;
+        let mut paused = TopicPartitionList::new();
+        for (place, _) in still {
+            paused.add_partition(&place.topic, place.partition);
+        }
+        self.consumer.pause(&paused)
     }
 
     fn need_no_transaction(&self) -> Result<(), Error> {

@@ -59,7 +59,7 @@ impl KafkaSession {
         suspicion: &Suspicion,
     ) -> Result<Option<String>, Error> {
         // One of its own: what another one has fetched would not be asked for again.
-        let mut reader = PartitionReader::new(&self.settings, Some(&self.group))?;
+        let mut reader = PartitionReader::strict(&self.settings, &self.group)?;
         reader.go_to(place, next)?;
         let began = Instant::now();
         while began.elapsed() < LOOK {
