@@ -3,6 +3,7 @@
 //! A worker that cannot reach the brokers is started again, a little later each time. Anything else that ends a worker
 //! ends the process, with the exit code that says why: the others finish their batches first.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,25 +70,26 @@ impl Crew {
                 .enumerate()
                 .map(|(seat, pulse)| {
                     let work = move || {
-                        let ended = plan.keep_working(seat, pulse);
+                        // A worker that panics must not leave the others working on, and the process waiting for them.
+                        let ended = catch_unwind(AssertUnwindSafe(|| plan.keep_working(seat, pulse)))
+                            .unwrap_or_else(|_| Err(defect()));
                         if ended.is_err() || !plan.drain {
                             self.request_stop();
                         }
                         ended
                     };
                     let thread = thread::Builder::new().name(format!("worker-{seat}"));
-                    thread.spawn_scoped(scope, work).context("a worker's thread cannot be started")
+                    let started = thread.spawn_scoped(scope, work);
+                    if started.is_err() {
+                        self.request_stop();
+                    }
+                    started.context("a worker's thread cannot be started")
                 })
                 .collect();
             let mut all = Summary::default();
             let mut failure = None;
             for worker in workers {
-                let ended = worker.and_then(|worker| match worker.join() {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        Err(Coded::new("worker-stuck", 70, "the worker ended by a defect of Hinge").into())
-                    }
-                });
+                let ended = worker.and_then(|worker| worker.join().unwrap_or_else(|_| Err(defect())));
                 match ended {
                     Ok(summary) => {
                         let mut stopped = std::mem::take(&mut all.stopped);
@@ -149,6 +151,10 @@ impl Plan<'_> {
             }
         }
     }
+}
+
+fn defect() -> anyhow::Error {
+    Coded::new("worker-stuck", 70, "the worker ended by a defect of Hinge").into()
 }
 
 /// Whether time alone may mend it: the brokers are away.

@@ -108,7 +108,7 @@ pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptio
         .set("client.id", transactional_id(options))
         .set("transactional.id", transactional_id(options))
         .set("transaction.timeout.ms", "15000")
-        // What arrived is only counted down: a report for each record would cost a sixth of the worker's time.
+        // What arrived is only counted down: a report for each record would cost 15 % of the process's time.
         .set("delivery.report.only.error", "true")
         // So that we hear of each connection that breaks: a transaction may then not be what it seems.
         .set("debug", "broker")
