@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hinge_domain::{Decision, Event, Pii, Reason, Value, Verdict};
-use hinge_schema::Stamped;
+use hinge_schema::{Stamped, write_json};
 use hinge_stream::Record;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -189,5 +189,5 @@ pub(crate) fn write(
         recorded: stamped.recorded(),
         decided: stamped.decided(),
     };
-    serde_json::to_writer(target, &record)
+    write_json(&record, target)
 }

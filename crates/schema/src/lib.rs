@@ -36,6 +36,7 @@ mod fingerprint;
 mod foreign;
 mod foreign_schema;
 mod framing;
+mod json_bytes;
 mod json_facts;
 mod json_members;
 mod notification;
@@ -57,6 +58,7 @@ pub use foreign::{
 };
 pub use foreign_schema::ForeignSchema;
 pub use framing::{NoSchemaId, SchemaId, VALUE_SCHEMA_ID, framed};
+pub use json_bytes::write_json;
 pub use json_facts::facts as facts_from_json;
 pub use notification::{
     NOTIFICATION_SOURCE, NOTIFICATION_TYPE, encode_notification, notification_headers, write_notification,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::avro::{MARKER, Writer};
 use crate::files::NOTIFICATION_SCHEMAS;
+use crate::json_bytes::write_json;
 use crate::stamp::{Stamp, Stamped};
 use crate::{Code, Encoded, Rejection, avro_bytes};
 
@@ -66,7 +67,7 @@ pub fn write_notification(
     match format {
         Format::Json => {
             let document = document(notification, stamped, FactsObject(&notification.facts));
-            serde_json::to_writer(target, &document).map_err(|_| unwritable("JSON"))
+            write_json(&document, target).map_err(|_| unwritable("JSON"))
         }
         Format::Avro => {
             target.extend_from_slice(&MARKER);

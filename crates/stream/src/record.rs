@@ -1,6 +1,7 @@
 //! What lies in a log: records with their place, key, headers and bytes.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A place in a partition. Ordered; gaps are normal, since transaction markers take offsets too.
@@ -128,7 +129,15 @@ impl HeaderList {
 
     /// All of them.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + ExactSizeIterator + Clone {
-        (0..self.spans.len()).map(|index| self.at(index))
+        self.range(0..self.spans.len())
+    }
+
+    /// Those at these places among them.
+    pub(crate) fn range(
+        &self,
+        places: Range<usize>,
+    ) -> impl DoubleEndedIterator<Item = Header<'_>> + ExactSizeIterator + Clone {
+        places.map(|index| self.at(index))
     }
 
     fn at(&self, index: usize) -> Header<'_> {

@@ -27,14 +27,14 @@ pub(super) const FETCH_PARTITION: usize = MIB;
 /// otherwise.
 pub(super) const LARGEST_BATCH: usize = 64 * MIB;
 
-/// Keys, values and headers that are handed to librdkafka at once.
-pub(super) const BURST: usize = 4 * MIB;
+/// Keys, values and headers that are handed to librdkafka at once; one burst is gathered while another is handed over.
+pub(super) const BURST: usize = 2 * MIB;
 
 /// Keys and values that librdkafka's producer has and no broker has acknowledged.
 pub(super) const UNACKNOWLEDGED: usize = 16 * MIB;
 
 /// Records that it has at most.
-pub(super) const UNACKNOWLEDGED_RECORDS: usize = 16_000;
+pub(super) const UNACKNOWLEDGED_RECORDS: usize = 10_000;
 
 /// What a record takes there beside key and value: its own account, and a piece of memory for each header.
 const RECORD_OVERHEAD: usize = 1_500;
@@ -47,7 +47,7 @@ pub const QUEUES: [Queue; 6] = [
     Queue { name: "fetched and not polled", bytes: FETCHED + FETCHED_OVERHEAD },
     Queue { name: "one answer to a fetch, packed and unpacked", bytes: 2 * FETCH },
     Queue { name: "a piece of a batch that is being decided", bytes: 8 * MIB },
-    Queue { name: "a burst that is being gathered, with its headers", bytes: 2 * BURST },
+    Queue { name: "a burst that is gathered, and one that is handed over", bytes: 4 * BURST },
     Queue {
         name: "handed over and not acknowledged",
         bytes: UNACKNOWLEDGED + UNACKNOWLEDGED_RECORDS * RECORD_OVERHEAD,

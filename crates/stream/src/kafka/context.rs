@@ -119,6 +119,7 @@ impl ConsumerContext for PlainContext {}
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     pub(super) ear: Ear,
+    handed_over: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
     unsure: AtomicU64,
@@ -128,6 +129,8 @@ pub(super) struct DeliveryContext {
 /// Delivery reports since the last time that they were taken.
 #[derive(Debug)]
 pub(super) struct Deliveries {
+    /// Records handed over meanwhile.
+    pub(super) handed_over: u64,
     /// Always 0 where only failures are reported.
     pub(super) delivered: u64,
     pub(super) failed: u64,
@@ -138,8 +141,14 @@ pub(super) struct Deliveries {
 }
 
 impl DeliveryContext {
+    /// One more record was handed over; how many since the reports were taken last.
+    pub(super) fn hand_over(&self) -> u64 {
+        self.handed_over.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(super) fn take(&self) -> Deliveries {
         Deliveries {
+            handed_over: self.handed_over.swap(0, Ordering::Relaxed),
             delivered: self.delivered.swap(0, Ordering::Relaxed),
             failed: self.failed.swap(0, Ordering::Relaxed),
             unsure: self.unsure.swap(0, Ordering::Relaxed),

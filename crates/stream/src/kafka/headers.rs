@@ -38,25 +38,25 @@ pub(super) fn read(headers: Option<&BorrowedHeaders>) -> Headers {
 
 /// The headers of a record to be written: those carried first, then ours.
 pub(super) fn write(record: &Outgoing<'_>) -> Option<OwnedHeaders> {
-    let (carried, room) = match record.carried {
-        Some(Headers::Unreadable(opaque)) => (Some(opaque.0.clone()), 0),
+    let own = record.headers.iter().map(|(name, value)| Header { name, value: Some(value) });
+    match record.carried {
+        Some(Headers::Unreadable(opaque)) => Some(own.fold(opaque.0.clone(), insert)),
         Some(Headers::Readable(carried)) => {
-            let start = OwnedHeaders::new_with_capacity(carried.len() + record.headers.len());
-            let insert = |headers: OwnedHeaders, header: Header<'_>| {
-                headers.insert(KafkaHeader { key: header.name, value: header.value })
-            };
-            (Some(carried.iter().fold(start, insert)), 0)
+            let room = OwnedHeaders::new_with_capacity(carried.len() + own.len());
+            Some(own.fold(carried.iter().fold(room, insert), insert))
         }
-        None => (None, record.headers.len()),
-    };
-    if carried.is_none() && room == 0 {
-        return None;
+        None => gathered(own),
     }
-    let start = carried.unwrap_or_else(|| OwnedHeaders::new_with_capacity(room));
-    let insert = |headers: OwnedHeaders, (name, value): &(&str, &[u8])| {
-        headers.insert(KafkaHeader { key: name, value: Some(*value) })
-    };
-    Some(record.headers.iter().fold(start, insert))
+}
+
+/// The headers as librdkafka has them, if there are any.
+pub(super) fn gathered<'a>(headers: impl ExactSizeIterator<Item = Header<'a>>) -> Option<OwnedHeaders> {
+    let room = (headers.len() > 0).then(|| OwnedHeaders::new_with_capacity(headers.len()))?;
+    Some(headers.fold(room, insert))
+}
+
+fn insert(headers: OwnedHeaders, header: Header<'_>) -> OwnedHeaders {
+    headers.insert(KafkaHeader { key: header.name, value: header.value })
 }
 
 thread_local! {

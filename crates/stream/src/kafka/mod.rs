@@ -25,6 +25,7 @@ mod pausing;
 mod polling;
 mod reader;
 mod session;
+mod shipping;
 mod start;
 mod topics;
 mod transaction;

@@ -6,12 +6,11 @@
 
 use std::ops::Range;
 
-use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 
 use super::bounds::BURST;
 use super::headers;
-use crate::{Headers, Outgoing};
+use crate::{HeaderList, Headers, Outgoing};
 
 /// A larger record is not gathered: whether a broker takes it has to be known at once.
 const LARGE: usize = 64 * 1024;
@@ -22,7 +21,8 @@ struct Waiting {
     topic: usize,
     key: Option<Range<usize>>,
     value: Option<Range<usize>>,
-    headers: Option<OwnedHeaders>,
+    /// Their places among the headers.
+    headers: Range<usize>,
     timestamp: Option<i64>,
 }
 
@@ -31,6 +31,7 @@ struct Waiting {
 pub(super) struct Outbox {
     topics: Vec<String>,
     bytes: Vec<u8>,
+    headers: HeaderList,
     waiting: Vec<Waiting>,
     /// Keys, values and headers.
     size: usize,
@@ -50,11 +51,18 @@ impl Outbox {
             self.topics.push(record.topic.to_owned());
             self.topics.len() - 1
         });
+        let first = self.headers.len();
+        record
+            .carried
+            .into_iter()
+            .flat_map(Headers::iter)
+            .for_each(|header| self.headers.push(header.name, header.value));
+        record.headers.iter().for_each(|(name, value)| self.headers.push(name, Some(value)));
         let waiting = Waiting {
             topic,
             key: record.key.map(|key| self.keep(key)),
             value: record.value.map(|value| self.keep(value)),
-            headers: headers::write(record),
+            headers: first..self.headers.len(),
             timestamp: record.timestamp,
         };
         self.waiting.push(waiting);
@@ -73,14 +81,13 @@ impl Outbox {
         &mut self,
         mut hand_over: impl FnMut(BaseRecord<'_, [u8], [u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (topics, bytes) = (&self.topics, &self.bytes);
-        let handed = self.waiting.drain(..).try_for_each(|waiting| {
+        let handed = self.waiting.iter().try_for_each(|waiting| {
             hand_over(BaseRecord {
-                key: waiting.key.map(|range| &bytes[range]),
-                payload: waiting.value.map(|range| &bytes[range]),
+                key: waiting.key.clone().map(|range| &self.bytes[range]),
+                payload: waiting.value.clone().map(|range| &self.bytes[range]),
                 timestamp: waiting.timestamp,
-                headers: waiting.headers,
-                ..BaseRecord::to(&topics[waiting.topic])
+                headers: headers::gathered(self.headers.range(waiting.headers.clone())),
+                ..BaseRecord::to(&self.topics[waiting.topic])
             })
         });
         self.clear();
@@ -90,6 +97,7 @@ impl Outbox {
     /// Forgets what waits.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
+        self.headers.truncate(0);
         self.bytes.clear();
         self.size = 0;
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::producer::Producer;
 use rdkafka::{ClientConfig, TopicPartitionList};
 
 use super::caller::{Caller, Refusal, WorkerProducer};
@@ -19,6 +19,7 @@ use super::context::{Deliveries, DeliveryContext};
 use super::deadline::Deadline;
 use super::outbox::Outbox;
 use super::outgoing;
+use super::shipping::{self, NotTaken, Shipping};
 use crate::{Error, Outgoing, faults};
 
 /// The ladder of patience; each is less than the next, and all less than the 15 s after which a
@@ -86,11 +87,9 @@ pub(super) struct TransactionalProducer {
     id: String,
     producer: Arc<WorkerProducer>,
     caller: Caller,
-    outbox: Outbox,
+    shipping: Shipping,
     /// Nothing more of this transaction is taken.
     is_given_up: bool,
-    /// Records handed over in this transaction.
-    sent: u64,
     begun_at: Instant,
     /// How many connections had broken when the transaction began.
     broken_before: u64,
@@ -109,9 +108,8 @@ impl TransactionalProducer {
             id,
             producer,
             caller,
-            outbox: Outbox::default(),
+            shipping: Shipping::default(),
             is_given_up: false,
-            sent: 0,
             begun_at,
             broken_before: 0,
             committed_at: None,
@@ -157,8 +155,7 @@ impl TransactionalProducer {
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         tracing::warn!(id = %self.id, "a transaction did not end cleanly: starting a new producer");
         (self.producer, self.caller) = create(&self.config)?;
-        self.sent = 0;
-        self.outbox.clear();
+        self.shipping = Shipping::default();
         self.take_over()
     }
 
@@ -168,7 +165,6 @@ impl TransactionalProducer {
         }
         // Reports of records that were purged by an abort.
         drop(self.producer.context().take());
-        self.sent = 0;
         self.is_given_up = false;
         self.begun_at = Instant::now();
         self.broken_before = self.producer.context().ear.broken();
@@ -183,25 +179,30 @@ impl TransactionalProducer {
         }
         let size = outgoing::bytes(record);
         if Outbox::has_room_for(record, size) {
-            return if self.outbox.put(record, size) { self.send_gathered() } else { Ok(()) };
+            if !self.shipping.put(record, size) {
+                return Ok(());
+            }
+            let started = self.shipping.start(&self.caller);
+            return self.taken(started);
         }
-        self.send_gathered()?;
-        match self.hand_over(outgoing::record(record)) {
-            Ok(()) => Ok(()),
-            Err(NotTaken::Failed(error)) => Err(error),
+        self.ship()?;
+        match shipping::hand_over(&self.producer, outgoing::record(record)) {
             Err(NotTaken::Refused(error)) => match outgoing::refused(record, error) {
                 Ok(refused) => Err(refused),
                 Err(error) => self.give_up(error),
             },
+            taken => self.taken(taken),
         }
     }
 
-    /// Hands over what was gathered.
-    fn send_gathered(&mut self) -> Result<(), Error> {
-        let mut outbox = std::mem::take(&mut self.outbox);
-        let sent = outbox.empty(|record| self.hand_over(record));
-        self.outbox = outbox;
-        match sent {
+    /// Hands over all that was sent.
+    fn ship(&mut self) -> Result<(), Error> {
+        let shipped = self.shipping.finish(&self.caller, &self.producer);
+        self.taken(shipped)
+    }
+
+    fn taken(&mut self, taken: Result<(), NotTaken>) -> Result<(), Error> {
+        match taken {
             Ok(()) => Ok(()),
             Err(NotTaken::Failed(error)) => Err(error),
             Err(NotTaken::Refused(error)) => self.give_up(error),
@@ -220,44 +221,9 @@ impl TransactionalProducer {
         Err(self.failed("sending a record", error))
     }
 
-    fn hand_over(&mut self, mut record: BaseRecord<'_, [u8], [u8]>) -> Result<(), NotTaken> {
-        let mut deadline = None;
-        loop {
-            let Err((error, back)) = self.producer.send(record) else {
-                self.sent += 1;
-                faults::pass("after-send");
-                // Reports pile up otherwise.
-                if self.sent.is_multiple_of(1_000) {
-                    self.producer.poll(Duration::ZERO);
-                }
-                return Ok(());
-            };
-            match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::QueueFull) if faults::planted("plant-queue-full") => return Ok(()),
-                Some(RDKafkaErrorCode::QueueFull) => {
-                    let deadline = *deadline.get_or_insert_with(|| Deadline::after(BATCH));
-                    if deadline.is_over() {
-                        let doing = "making room for a record to be sent".to_owned();
-                        let waited = deadline.patience();
-                        return Err(NotTaken::Failed(Error::TimedOut {
-                            doing,
-                            waited,
-                            source: Some(error.into()),
-                        }));
-                    }
-                    // The same record again: one that is left out would be lost in a transaction that commits.
-                    record = back;
-                    self.producer.poll(Duration::ZERO);
-                    sleep(DRAIN_STEP);
-                }
-                _ => return Err(NotTaken::Refused(error)),
-            }
-        }
-    }
-
     /// Commits what was sent together with `offsets`.
     pub(super) fn commit(&mut self, offsets: Option<Arc<Offsets>>) -> Result<Ended, Error> {
-        self.send_gathered()?;
+        self.ship()?;
         faults::pass("after-burst");
         if self.is_given_up {
             return self.abort();
@@ -276,10 +242,10 @@ impl TransactionalProducer {
         }
         faults::pass("after-drain");
         let answered = started.map(|started| self.caller.finish(&started));
-        let Deliveries { failed, failure: cause, .. } = self.producer.context().take();
+        let Deliveries { handed_over, failed, failure: cause, .. } = self.producer.context().take();
         // Nothing is under way any more, and what did not arrive has been reported.
         if failed > 0 || faults::planted("refuse-delivery") {
-            tracing::warn!(sent = self.sent, failed, ?cause, "not every record was delivered");
+            tracing::warn!(handed_over, failed, ?cause, "not every record was delivered");
             return match cause {
                 // A new producer would shut out the one that has taken over.
                 Some((topic, error)) if self.is_shut_out(&error) && !self.is_too_old() => {
@@ -316,7 +282,10 @@ impl TransactionalProducer {
 
     /// Discards the transaction.
     pub(super) fn abort(&mut self) -> Result<Ended, Error> {
-        self.outbox.clear();
+        self.shipping.clear();
+        if let Err(error) = self.shipping.settle(&self.caller) {
+            tracing::debug!(?error, "what is under way need not arrive");
+        }
         let (started, deadline) = (Instant::now(), Deadline::after(BATCH));
         loop {
             let abort = |producer: &WorkerProducer, wait: Duration| producer.abort_transaction(wait);
@@ -436,13 +405,6 @@ impl TransactionalProducer {
     fn failed(&self, doing: &str, error: KafkaError) -> Error {
         failure(self.class(&error), &self.id, doing, error)
     }
-}
-
-/// Why a record was not taken.
-enum NotTaken {
-    /// The client says why.
-    Refused(KafkaError),
-    Failed(Error),
 }
 
 /// Why a call did not come to its end.
