@@ -14,6 +14,7 @@ mod latency;
 mod options;
 mod process;
 mod report;
+mod restart;
 mod site;
 mod soak;
 mod speed;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             Arm::Avro => arms::speed(&options, ("Avro", Format::Avro, 0.55), &mut report),
             Arm::Latency => arms::latency(&options, &mut report),
             Arm::Processes => arms::processes(&options, &mut report),
+            Arm::Restart => restart::measure(&options, &mut report),
         }),
     };
     match measured {

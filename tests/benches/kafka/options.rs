@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hinge_tests::program;
 
-pub(crate) const USAGE: &str = "kafka [--quick] [--only json,avro,latency,processes] [--events NUMBER] [--rounds NUMBER] \
+pub(crate) const USAGE: &str = "kafka [--quick] [--only json,avro,latency,processes,restart] [--events NUMBER] [--rounds NUMBER] \
                                 [--soak MINUTES] [--hinge PATH] [--workers NUMBER] [--lean-copy]";
 
 /// The parts of the benchmark.
@@ -15,14 +15,16 @@ pub(crate) enum Arm {
     Avro,
     Latency,
     Processes,
+    Restart,
 }
 
 impl Arm {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("json", Self::Json),
         ("avro", Self::Avro),
         ("latency", Self::Latency),
         ("processes", Self::Processes),
+        ("restart", Self::Restart),
     ];
 }
 
@@ -35,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// At each rate.
     pub(crate) lasting: Duration,
+    /// Little of everything.
+    pub(crate) quick: bool,
     pub(crate) hinge: PathBuf,
     /// Also measure one process of so many workers.
     pub(crate) workers: usize,
@@ -52,6 +56,7 @@ impl Options {
             events: 200_000,
             rounds: 3,
             lasting: Duration::from_secs(20),
+            quick: false,
             hinge: PathBuf::new(),
             workers: 2,
             lean: false,
@@ -67,6 +72,7 @@ impl Options {
                 "--quick" => {
                     (options.events, options.rounds) = (60_000, 1);
                     options.lasting = Duration::from_secs(8);
+                    options.quick = true;
                 }
                 "--lean-copy" => options.lean = true,
                 "--only" => options.arms = value()?.split(',').map(arm).collect::<Result<_, _>>()?,

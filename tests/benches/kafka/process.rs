@@ -93,9 +93,15 @@ pub(crate) fn series(metrics: &str) -> u64 {
 }
 
 /// What the memory of identities needs, in MiB, if that is told.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some megabytes")]
 pub(crate) fn identity_mebibytes(metrics: &str) -> Option<u64> {
-    let told = |line: &&str| line.starts_with("hinge_router_identity") && line.contains("bytes");
-    let values = metrics.lines().filter(told).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    values.reduce(|sum, value| sum + value).map(|bytes| (bytes / f64::from(1 << 20)) as u64)
+    sum(metrics, "hinge_router_identity_bytes").map(|bytes| bytes >> 20)
+}
+
+/// The sum of a metric's series, if there are any.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, and bytes in memory")]
+pub(crate) fn sum(metrics: &str, name: &str) -> Option<u64> {
+    let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+    let values = metrics.lines().filter(|line| of(line));
+    let values = values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value).map(|sum| sum as u64)
 }

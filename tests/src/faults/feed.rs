@@ -136,7 +136,7 @@ impl Feed {
 impl Shared {
     fn note(&self, place: Place, offset: i64) {
         if offset < 0 {
-            // The broker took it for a repetition, and the client calls that a success: it may not be there.
+            // The client concluded it from a later one: it may not be there.
             self.fail(format!("{place:?}: a record was acknowledged without an offset"));
             return;
         }
@@ -184,6 +184,8 @@ fn config(brokers: &str) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("partitioner", "murmur2_random")
         .set("enable.idempotence", "true")
+        // With more, librdkafka may call records written that a broker refused.
+        .set("max.in.flight.requests.per.connection", "1")
         .set("reconnect.backoff.max.ms", "500")
         // Partitions that are added are to be used soon.
         .set("topic.metadata.refresh.interval.ms", "1000")

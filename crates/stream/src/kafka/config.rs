@@ -122,7 +122,10 @@ pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptio
 /// For writing outside transactions.
 pub(super) fn appender(settings: &Settings) -> ClientConfig {
     let mut config = producer(settings);
-    config.set("message.timeout.ms", "60000");
+    config
+        .set("message.timeout.ms", "60000")
+        // With more, librdkafka calls a request written that was refused, if the broker has taken the one behind it.
+        .set("max.in.flight.requests.per.connection", "1");
     config
 }
 

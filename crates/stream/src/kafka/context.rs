@@ -26,6 +26,7 @@ use crate::{Error, TopicPartition, faults};
 pub(super) struct Ear {
     denial: Mutex<Option<KafkaError>>,
     broken: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Ear {
@@ -40,7 +41,16 @@ impl Ear {
         self.broken.load(Ordering::Relaxed)
     }
 
-    fn hear_line(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+    /// How many requests with records a broker has refused without writing them: they are sent again, but what was on
+    /// its way behind them may be taken first, and then librdkafka takes the refused ones for written.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn hear_line(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if facility == REFUSED.0 && REFUSED.1.iter().all(|part| line.contains(part)) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
         // Errors that look alike are told once in 30 s, but this line comes every time, before the next connection.
         if facility == BROKEN && broke(line) {
             self.broken.fetch_add(1, Ordering::Relaxed);
@@ -60,6 +70,9 @@ impl Ear {
         }
     }
 }
+
+/// The line of librdkafka about a request that was refused, and what it says where records in it were not written.
+const REFUSED: (&str, [&str; 2]) = ("REQERR", ["ProduceRequest failed", "MsgNotPersisted"]);
 
 /// The line of librdkafka about a connection that broke; at the level of debugging there is one for each.
 const BROKEN: &str = "FAIL";
@@ -93,7 +106,7 @@ fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
 }
 
 /// The values are replaced as a whole or counted up, so a panic elsewhere leaves none half-made.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -24,6 +24,8 @@ mod outgoing;
 mod pausing;
 mod polling;
 mod reader;
+#[cfg(test)]
+mod refused_tests;
 mod session;
 mod shipping;
 mod start;

@@ -122,3 +122,67 @@ pub(super) fn hand_over(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rdkafka::ClientConfig;
+    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::producer::Producer as _;
+
+    use super::super::context::DeliveryContext;
+    use super::{Caller, NotTaken, Shipping, WorkerProducer};
+    use crate::Outgoing;
+
+    const MOST: usize = 1_000;
+
+    /// No broker is there, so what is taken stays in its queue.
+    fn producer() -> (Arc<WorkerProducer>, Caller) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", "127.0.0.1:1").set("message.max.bytes", MOST.to_string());
+        let producer = config.create_with_context(DeliveryContext::default()).map(Arc::new).unwrap();
+        (Arc::clone(&producer), Caller::new(producer).unwrap())
+    }
+
+    fn put(shipping: &mut Shipping, value: &[u8]) {
+        let record = Outgoing {
+            topic: "t",
+            key: None,
+            value: Some(value),
+            headers: &[],
+            carried: None,
+            timestamp: None,
+        };
+        shipping.put(&record, value.len());
+    }
+
+    #[test]
+    fn a_burst_is_handed_over_while_the_next_is_gathered() {
+        let (producer, caller) = producer();
+        let mut shipping = Shipping::default();
+        for handed_over in [2, 3, 3] {
+            put(&mut shipping, b"one");
+            put(&mut shipping, b"two");
+            shipping.start(&caller).unwrap();
+            put(&mut shipping, b"gathered meanwhile");
+            shipping.settle(&caller).unwrap();
+            assert_eq!(producer.context().take().handed_over, handed_over);
+        }
+        shipping.finish(&caller, &producer).unwrap();
+        assert_eq!(producer.context().take().handed_over, 1);
+    }
+
+    #[test]
+    fn what_a_burst_was_refused_for_is_told_before_the_next() {
+        let (producer, caller) = producer();
+        let mut shipping = Shipping::default();
+        put(&mut shipping, &[0; MOST * 2]);
+        put(&mut shipping, b"behind it");
+        shipping.start(&caller).unwrap();
+        put(&mut shipping, b"never");
+        let Err(NotTaken::Refused(error)) = shipping.start(&caller) else { panic!("it is too large") };
+        assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::MessageSizeTooLarge));
+        assert_eq!(producer.context().take().handed_over, 0, "nothing goes past what was refused");
+    }
+}

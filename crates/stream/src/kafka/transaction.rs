@@ -93,6 +93,8 @@ pub(super) struct TransactionalProducer {
     begun_at: Instant,
     /// How many connections had broken when the transaction began.
     broken_before: u64,
+    /// How many requests with records had been refused.
+    refused_before: u64,
     committed_at: Option<Instant>,
     /// What the last failed delivery was, for the operator.
     pub(super) delivery_failure: Option<(String, KafkaError)>,
@@ -112,6 +114,7 @@ impl TransactionalProducer {
             is_given_up: false,
             begun_at,
             broken_before: 0,
+            refused_before: 0,
             committed_at: None,
             delivery_failure: None,
         })
@@ -168,6 +171,7 @@ impl TransactionalProducer {
         self.is_given_up = false;
         self.begun_at = Instant::now();
         self.broken_before = self.producer.context().ear.broken();
+        self.refused_before = self.producer.context().ear.refused();
         self.producer.begin_transaction().map_err(|error| self.failed("beginning a transaction", error))?;
         faults::pass("after-begin");
         Ok(())
@@ -216,6 +220,7 @@ impl TransactionalProducer {
         if is_given_up && self.producer.client().fatal_error().is_none() {
             tracing::warn!(id = %self.id, "the client gave a transaction up while it was being filled");
             self.is_given_up = true;
+            self.shipping.clear();
             return Ok(());
         }
         Err(self.failed("sending a record", error))
@@ -256,6 +261,11 @@ impl TransactionalProducer {
                     Ok(Ended::Broken)
                 }
             };
+        }
+        // What was behind a refused request may be in the log without what was in it, all of it acknowledged.
+        if self.was_refused() {
+            tracing::warn!(id = %self.id, "a broker refused records for now, and what came behind them may have gone past");
+            return Ok(Ended::Broken);
         }
         if let Some(send) = positions {
             // Nothing has been asked to commit yet, so lateness is no uncertainty here.
@@ -303,8 +313,10 @@ impl TransactionalProducer {
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
-        let is_sure =
-            started.elapsed() <= SURE_END && self.is_clean() && self.producer.context().take().unsure == 0;
+        let is_sure = started.elapsed() <= SURE_END
+            && self.is_clean()
+            && !self.was_refused()
+            && self.producer.context().take().unsure == 0;
         Ok(if is_sure { Ended::Aborted } else { Ended::Broken })
     }
 
@@ -382,6 +394,11 @@ impl TransactionalProducer {
             self.producer.poll(Duration::ZERO);
         }
         self.begun_at.elapsed() <= REQUEST && self.producer.context().ear.broken() == self.broken_before
+    }
+
+    /// Whether a broker has refused records of this transaction without writing them, whatever became of them later.
+    fn was_refused(&self) -> bool {
+        self.producer.context().ear.refused() != self.refused_before
     }
 
     fn is_too_old(&self) -> bool {
