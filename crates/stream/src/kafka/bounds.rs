@@ -28,7 +28,7 @@ pub(super) const FETCH_PARTITION: usize = MIB;
 pub(super) const LARGEST_BATCH: usize = 64 * MIB;
 
 /// Keys, values and headers that are handed to librdkafka at once; one burst is gathered while another is handed over.
-pub(super) const BURST: usize = 2 * MIB;
+pub(super) const BURST: usize = 4 * MIB;
 
 /// Keys and values that librdkafka's producer has and no broker has acknowledged.
 pub(super) const UNACKNOWLEDGED: usize = 16 * MIB;
@@ -47,7 +47,7 @@ pub const QUEUES: [Queue; 6] = [
     Queue { name: "fetched and not polled", bytes: FETCHED + FETCHED_OVERHEAD },
     Queue { name: "one answer to a fetch, packed and unpacked", bytes: 2 * FETCH },
     Queue { name: "a piece of a batch that is being decided", bytes: 8 * MIB },
-    Queue { name: "a burst that is gathered, and one that is handed over", bytes: 4 * BURST },
+    Queue { name: "a burst that is gathered, and one that is handed over", bytes: 3 * BURST },
     Queue {
         name: "handed over and not acknowledged",
         bytes: UNACKNOWLEDGED + UNACKNOWLEDGED_RECORDS * RECORD_OVERHEAD,
