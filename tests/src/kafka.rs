@@ -50,13 +50,15 @@ pub struct Layout {
     pub proxied: Option<SocketAddr>,
     /// The data lie below this folder instead of in a temporary one.
     pub data: Option<PathBuf>,
+    /// How long nothing may be heard of a broker until it is taken for gone, instead of the few seconds of a test.
+    pub session: Option<Duration>,
     /// With the compiler and the heap of a production broker.
     pub full: bool,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { nodes: 1, proxied: None, data: None, full: false }
+        Self { nodes: 1, proxied: None, data: None, session: None, full: false }
     }
 }
 
@@ -156,6 +158,16 @@ impl Broker {
     /// Ends a [`pause`](Self::pause).
     pub fn go_on(&mut self) {
         assert_eq!(self.own_keeper().ask("continue"), "continued");
+    }
+
+    /// Stops one node of several with SIGSTOP; nodes count from 1.
+    pub fn pause_node(&mut self, node: u8) {
+        assert_eq!(self.own_keeper().ask(&format!("pause {node}")), "paused");
+    }
+
+    /// Ends a [`pause_node`](Self::pause_node).
+    pub fn go_on_with_node(&mut self, node: u8) {
+        assert_eq!(self.own_keeper().ask(&format!("continue {node}")), "continued");
     }
 
     /// Ends one node of several with SIGKILL; nodes count from 1.
@@ -279,6 +291,9 @@ impl Keeper {
         command.env("HINGE_BROKER_NODES", layout.nodes.to_string());
         if layout.full {
             command.env("HINGE_BROKER_FULL", "1");
+        }
+        if let Some(session) = layout.session {
+            command.env("HINGE_BROKER_SESSION", session.as_millis().to_string());
         }
         if let Some(proxied) = layout.proxied {
             command.env("HINGE_BROKER_PROXIED", proxied.to_string());

@@ -53,12 +53,22 @@ pub struct Plant {
     pub sentence: &'static str,
     /// The points that are armed all the time, in the syntax of the crate `fail`.
     points: &'static str,
-    /// Points that are armed in a first process only, which dies of them before the work is done.
-    deadly: Option<&'static str>,
+    /// What a first process ends of before the work is done.
+    deadly: Option<Deadly>,
+    /// How many workers a process has.
+    workers: u8,
     /// How many orders the shop has.
     orders: u32,
     /// The kinds of violations that have to be found, each of them; none for a control, where nothing may be.
     pub must: &'static [&'static str],
+}
+
+/// Points that are armed in a first process only, which ends of them.
+#[derive(Clone, Copy, Debug)]
+struct Deadly {
+    points: &'static str,
+    /// With which code; `None` by a signal, as `kill -9` does it.
+    exit: Option<i32>,
 }
 
 /// What the checker said of one run.
@@ -72,6 +82,8 @@ pub struct Found {
     pub aborted_inputs: usize,
     /// Whether what the process counted was compared.
     pub counted: bool,
+    /// How many of its workers had partitions with events in them.
+    pub working: usize,
     /// From the start of the broker to the verdict.
     pub took: Duration,
 }
@@ -105,14 +117,15 @@ impl Plant {
         run(arguments).well();
         let fed = feed::feed(&broker, Plan { orders: self.orders, seed, troubled: true });
 
-        let site = Scene { broker: &broker, policy: &policy, fed: &fed };
+        let site = Scene { broker: &broker, policy: &policy, fed: &fed, workers: self.workers };
         if let Some(deadly) = self.deadly {
-            site.dies_of(&format!("{};{deadly}", self.points))?;
+            site.ends_of(&format!("{};{}", self.points, deadly.points), deadly.exit)?;
         }
         let file = folder.path().join("metrics.txt");
         // What a process counted that died is gone, and with it the comparison.
         let counted = self.deadly.is_none();
         let metrics = site.works_through(self.points, counted)?;
+        let working = working(&metrics);
         if counted {
             fs::write(&file, metrics).map_err(|error| format!("`{}`: {error}", file.display()))?;
         }
@@ -122,7 +135,7 @@ impl Plant {
             return Err(format!("the checker knows no violation of the kind `{unknown}`"));
         }
         let took = started.elapsed();
-        Ok(Some(Found { verdict, by_kind, aborted_inputs: fed.aborted, counted, took }))
+        Ok(Some(Found { verdict, by_kind, aborted_inputs: fed.aborted, counted, working, took }))
     }
 }
 
@@ -156,6 +169,7 @@ struct Scene<'a> {
     broker: &'a Broker,
     policy: &'a Path,
     fed: &'a Fed,
+    workers: u8,
 }
 
 impl Scene<'_> {
@@ -163,6 +177,7 @@ impl Scene<'_> {
         let mut arguments = words(&["run", "--start-at", "earliest", "--admin", "127.0.0.1:0", "--brokers"]);
         arguments.extend([self.broker.address().to_owned(), "--policy".to_owned()]);
         arguments.push(self.policy.display().to_string());
+        arguments.extend(["--workers".to_owned(), self.workers.to_string()]);
         let mut command = hinge(arguments);
         command.env("FAILPOINTS", points);
         command.env("HINGE_ROUTER__BATCH_RECORDS", BATCH_RECORDS);
@@ -173,16 +188,16 @@ impl Scene<'_> {
         Running::start(&mut command)
     }
 
-    /// Lets the program die in the middle of the work.
-    fn dies_of(&self, points: &str) -> Result<(), String> {
+    /// Lets the program end in the middle of the work, with this code.
+    fn ends_of(&self, points: &str, exit: Option<i32>) -> Result<(), String> {
         let mut running = self.start(points);
         self.waits(|| !running.is_running())?;
         let ended = running.ended();
-        if ended.code.is_some() {
-            return Err(format!("it was to die and ended with {:?}:\n{}", ended.code, ended.log));
+        if ended.code != exit {
+            return Err(format!("it was to end with {exit:?} and did with {:?}:\n{}", ended.code, ended.log));
         }
         if self.is_done()? {
-            return Err("it died when everything had been done".to_owned());
+            return Err("it ended when everything had been done".to_owned());
         }
         Ok(())
     }
@@ -246,13 +261,16 @@ impl Scene<'_> {
         Ok(committed.elements().iter().filter_map(position).collect())
     }
 
-    /// What the process counted. A transaction counts a moment after its positions are there.
+    /// What the process counted. A transaction counts a moment after its positions are there, and a worker that came
+    /// last has its partitions a moment later.
     fn counted(&self, address: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
             let metrics = page(address).map_err(|error| format!("http://{address}/metrics: {error}"))?;
             // Somebody who counts too little is for the checker to find.
-            if records(&metrics) >= self.fed.committed || started.elapsed() > COUNTING {
+            let is_whole =
+                records(&metrics) >= self.fed.committed && working(&metrics) >= usize::from(self.workers);
+            if is_whole || started.elapsed() > COUNTING {
                 return Ok(metrics);
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -298,6 +316,12 @@ fn page(address: &str) -> std::io::Result<String> {
 fn records(metrics: &str) -> usize {
     let series = metrics.lines().filter(|line| line.starts_with("hinge_records_total{"));
     series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
+}
+
+/// How many workers remember events.
+fn working(metrics: &str) -> usize {
+    let series = metrics.lines().filter(|line| line.starts_with("hinge_router_identities{"));
+    series.filter(|line| !line.ends_with(" 0")).count()
 }
 
 fn by_kind(verdict: &Json) -> Result<BTreeMap<String, u64>, String> {

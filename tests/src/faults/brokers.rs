@@ -44,16 +44,36 @@ pub(super) fn once(stage: &mut Stage, down: fn(&mut crate::kafka::Broker)) {
     limited(stage, "recovery_seconds", took, RECOVERY);
 }
 
-/// SIGSTOP for a while.
+/// SIGSTOP for less than the broker's session lasts. A lone broker that was away for longer finds its partitions without
+/// a leader for a moment, and Kafka 4 then ends transactions without telling these partitions (ARCHITECTURE.md): no
+/// client can make good for that.
 pub(super) fn paused(stage: &mut Stage, wanted: &Wanted) {
     stage.feed.set_haunted(false);
-    let pauses: &[u64] = if wanted.full { &[5, 20, 60] } else { &[5, 12] };
+    let pauses: &[u64] = if wanted.full { &[5, 3, 7, 5] } else { &[5, 7] };
     for seconds in pauses {
         let wait = stage.between(Duration::from_millis(500), Duration::from_secs(2));
         stage.go_on_for(wait);
         stage.broker().pause();
         stage.go_on_for(Duration::from_secs(*seconds));
         stage.broker().go_on();
+        let took = stage.until_progress(PATIENCE);
+        limited(stage, "recovery_seconds", took, RECOVERY);
+    }
+}
+
+/// SIGSTOP for longer than that, of one of three nodes.
+pub(super) fn paused_for_long(stage: &mut Stage, wanted: &Wanted) {
+    stage.feed.set_haunted(false);
+    let pauses: &[u64] = if wanted.full { &[12, 30, 60] } else { &[12, 20] };
+    for seconds in pauses {
+        let wait = stage.between(Duration::from_millis(500), Duration::from_secs(2));
+        stage.go_on_for(wait);
+        let node = stage.rng.u8(1..=3);
+        stage.broker().pause_node(node);
+        let took = stage.until_progress(PATIENCE);
+        limited(stage, "move_seconds", took, MOVE);
+        stage.go_on_for(Duration::from_secs(*seconds).saturating_sub(took.unwrap_or_default()));
+        stage.broker().go_on_with_node(node);
         let took = stage.until_progress(PATIENCE);
         limited(stage, "recovery_seconds", took, RECOVERY);
     }

@@ -4,6 +4,7 @@
 //! supervisor would) and can be asked how far the work has come. It owns no fault and no verdict: what it
 //! finds wrong goes to [`Stage::complaints`].
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::thread;
@@ -55,6 +56,8 @@ pub struct Plan {
     pub relayed: Relayed,
     /// Brokers.
     pub nodes: u8,
+    /// How long nothing may be heard of one of them until it is taken for gone.
+    pub broker_session: Option<Duration>,
     /// Records of a batch, few, so that there are many transactions to fail in.
     pub batch_records: u32,
     /// More settings, as environment variables.
@@ -104,7 +107,7 @@ pub struct Stage {
     pub metrics: Vec<PathBuf>,
     /// The broker's disk; behind the broker, so that it goes last.
     pub disk: Option<Disk>,
-    observer: BaseConsumer,
+    observer: RefCell<BaseConsumer>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -124,6 +127,7 @@ impl Stage {
             nodes: plan.nodes,
             proxied: relay.as_ref().map(Relay::address),
             data: disk.as_ref().map(|disk| disk.folder().to_owned()),
+            session: plan.broker_session,
             full: false,
         };
         let broker = Broker::with(&layout)?;
@@ -150,7 +154,7 @@ impl Stage {
             (0..plan.workers).map(|number| Worker::new(&number.to_string(), start(number))).collect();
         workers.iter_mut().for_each(Worker::start);
         let feed = Feed::start(&address, records, plan.rate);
-        let observer = observer(&address);
+        let observer = RefCell::new(observer(&address));
         Some(Self {
             site,
             relay,
@@ -232,7 +236,12 @@ impl Stage {
         if asked.count() == 0 {
             return Some(BTreeMap::new());
         }
-        let found = self.observer.committed_offsets(asked, Duration::from_secs(2)).ok()?;
+        let answer = self.observer.borrow().committed_offsets(asked, Duration::from_secs(2));
+        let Ok(found) = answer else {
+            // One whose coordinator hangs asks it again and again; a new one asks where the coordinator is.
+            self.observer.replace(observer(&self.address()));
+            return None;
+        };
         let position = |offset: Offset| match offset {
             Offset::Offset(position) => position,
             _ => 0,

@@ -128,9 +128,17 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "F8",
-        what: "the broker stops for a while and goes on",
-        plan: |wanted| either(wanted, long(wanted, 140, 40)),
+        what: "the only broker stops for less than its session lasts, and goes on",
+        plan: |wanted| Plan { broker_session: Some(seconds(9)), ..either(wanted, long(wanted, 80, 40)) },
         act: brokers::paused,
+        exits: UNREACHABLE,
+        ..PLAIN
+    },
+    Fault {
+        name: "F8-long",
+        what: "of three brokers one stops for longer, others lead its partitions, and it goes on",
+        plan: |wanted| Plan { nodes: 3, ..usual(wanted, long(wanted, 190, 60)) },
+        act: brokers::paused_for_long,
         exits: UNREACHABLE,
         ..PLAIN
     },

@@ -187,6 +187,7 @@ pub(super) fn usual(wanted: &Wanted, lasts: Duration) -> Plan {
         static_membership: true,
         relayed: Relayed::Nobody,
         nodes: 1,
+        broker_session: None,
         batch_records: 100,
         settings: vec![("HINGE_LOG__LEVEL".to_owned(), wanted.log_level.clone())],
         disk: None,

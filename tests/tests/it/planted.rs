@@ -44,3 +44,14 @@ fn records_counted_before_they_are_committed_are_found() {
     let Some(found) = tried_out("plant-count-early") else { return };
     assert_eq!(found.violations(), found.by_kind["counters"], "the log itself is as it should be: {found:?}");
 }
+
+#[test]
+fn two_workers_in_one_process_share_the_work() {
+    let Some(found) = tried_out("control-two-workers") else { return };
+    assert!(found.counted && found.working == 2, "{found:?}");
+}
+
+#[test]
+fn a_worker_that_panics_ends_the_process_and_leaves_no_trace() {
+    tried_out("control-panic");
+}

@@ -22,7 +22,7 @@ use singles::{Number, Singles};
 pub struct Window {
     /// Offsets.
     pub offsets: i64,
-    /// Recorded time.
+    /// Recorded time, to the microsecond.
     pub time: SignedDuration,
 }
 
@@ -89,7 +89,7 @@ impl Memory {
         offset: i64,
         recorded: Timestamp,
     ) -> Meeting {
-        let sighting = Sighting { offset, recorded };
+        let sighting = Sighting::new(offset, recorded);
         let fingerprint = Fingerprint::of(&content);
         let (before, known) = match self.several.get(&identity) {
             Some(seen) => (Before::Several(Box::new(seen.clone())), Some(seen.clone())),
@@ -100,7 +100,8 @@ impl Memory {
         };
         let near = |earlier: &Sighting| {
             offset - earlier.offset <= self.window.offsets
-                && recorded.duration_since(earlier.recorded) <= self.window.time
+                && i128::from(sighting.recorded) - i128::from(earlier.recorded)
+                    <= self.window.time.as_micros()
         };
         match known.filter(|seen| seen.sightings().any(near)) {
             None => {
@@ -136,7 +137,7 @@ impl Memory {
             (None, Some(number)) => Before::Once(number),
             (None, None) => Before::Nothing,
         };
-        self.begin(identity, Fingerprint::of(&content), Sighting { offset, recorded }, before);
+        self.begin(identity, Fingerprint::of(&content), Sighting::new(offset, recorded), before);
         Meeting::New
     }
 

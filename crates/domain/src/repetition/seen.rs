@@ -19,7 +19,14 @@ impl Fingerprint {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sighting {
     pub(super) offset: i64,
-    pub(super) recorded: Timestamp,
+    /// In microseconds since 1970: in nanoseconds these 64 bits would end in the year 2262.
+    pub(super) recorded: i64,
+}
+
+impl Sighting {
+    pub(super) fn new(offset: i64, recorded: Timestamp) -> Self {
+        Self { offset, recorded: recorded.as_microsecond() }
+    }
 }
 
 /// The records with one identity, as far as they can matter to a later one.

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
-use jiff::Timestamp;
 
 use super::seen::{Fingerprint, Seen, Sighting};
 use crate::Identity;
@@ -14,7 +13,7 @@ use crate::Identity;
 /// left.
 pub(super) type Number = u32;
 
-/// A record. Its instant is kept to the nanosecond between the years 1677 and 2262; those beyond are as one.
+/// A record.
 #[derive(Clone, Copy, Debug)]
 struct Met {
     identity: Identity,
@@ -37,11 +36,9 @@ pub(super) struct Singles {
 impl Singles {
     /// Takes note of a record.
     pub(super) fn pass(&mut self, identity: Identity, content: Fingerprint, sighting: Sighting) -> Number {
-        let nanoseconds = sighting.recorded.as_nanosecond();
-        let recorded =
-            i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX });
         let number = self.first.wrapping_add(Number::try_from(self.met.len()).unwrap_or(Number::MAX));
-        self.met.push_back(Met { identity, content, recorded, offset: sighting.offset });
+        let Sighting { offset, recorded } = sighting;
+        self.met.push_back(Met { identity, content, recorded, offset });
         number
     }
 
@@ -62,10 +59,7 @@ impl Singles {
     /// The record with this number.
     pub(super) fn get(&self, number: Number) -> Seen {
         let met = self.at(number);
-        let recorded = Timestamp::from_nanosecond(met.recorded.into());
-        // The years of jiff go further than those of an i64.
-        let recorded = recorded.unwrap_or(Timestamp::MAX);
-        Seen::once(met.content, Sighting { offset: met.offset, recorded })
+        Seen::once(met.content, Sighting { offset: met.offset, recorded: met.recorded })
     }
 
     /// This identity was met once, under this number.

@@ -33,6 +33,25 @@ fn a_repetition_is_one_just_inside_the_window_and_a_new_event_just_outside() {
 }
 
 #[test]
+fn the_window_is_as_long_in_every_year_that_an_event_may_name() {
+    for year in [-9000, 1600, 1970, 2261, 2285, 9998] {
+        let began = jiff::civil::date(year, 1, 1).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        let mut memory = Memory::new(window());
+        memory.meet(identity(1), content(1), 0, began);
+        memory.keep();
+        let within = began + SignedDuration::from_hours(24);
+        assert_eq!(
+            memory.meet(identity(1), content(1), 1, within),
+            Meeting::Repetition { first: 0 },
+            "{year}"
+        );
+        memory.forget();
+        let beyond = within + SignedDuration::from_micros(1);
+        assert_eq!(memory.meet(identity(1), content(1), 1, beyond), Meeting::New, "{year}");
+    }
+}
+
+#[test]
 fn the_first_stays_in_force_when_the_second_tells_something_else() {
     let mut memory = Memory::new(window());
     memory.meet(identity(1), content(1), 0, at(0));

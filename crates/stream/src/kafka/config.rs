@@ -74,6 +74,8 @@ pub(super) fn worker(settings: &Settings, options: &SessionOptions) -> ClientCon
         // behind we are, is known from the statistics.
         .set("statistics.interval.ms", "1000")
         .set("session.timeout.ms", "10000")
+        // Partitions that are added are noticed after so long, by default after five minutes.
+        .set("topic.metadata.refresh.interval.ms", "30000")
         .set("max.poll.interval.ms", "60000");
     if faults::planted("plant-read-uncommitted") {
         config.set("isolation.level", "read_uncommitted");

@@ -77,15 +77,17 @@ const REFUSED: (&str, [&str; 2]) = ("REQERR", ["ProduceRequest failed", "MsgNotP
 /// The line of librdkafka about a connection that broke; at the level of debugging there is one for each.
 const BROKEN: &str = "FAIL";
 
-/// What the same line says where librdkafka itself closes a connection, as every new client does: the one to a broker
-/// that it was told of, once it knows the real ones, and that of the coordinator, once it knows where that is.
-const ON_PURPOSE: [&str; 2] = ["_DESTROY_BROKER", "due to nodename change"];
+/// How the same line names a broker that the client was only told of: that connection ends as soon as the real ones are
+/// known, and nothing of a transaction is ever sent on it.
+const ONLY_TOLD_OF: &str = "/bootstrap: ";
 
 /// Whether a connection broke on which requests may have been under way. One that could not be made had none, or a
-/// single broker that is away would put every transaction in doubt.
+/// single broker that is away would put every transaction in doubt. One that librdkafka closes itself counts: it does
+/// so with whatever is under way, where a broker is no longer among those that the cluster names, or the coordinator
+/// has moved.
 fn broke(line: &str) -> bool {
     let was_up = ["in state UP", "in state REAUTH"].iter().any(|state| line.contains(state));
-    (was_up || !line.contains("in state ")) && !ON_PURPOSE.iter().any(|purpose| line.contains(purpose))
+    (was_up || !line.contains("in state ")) && !line.contains(ONLY_TOLD_OF)
 }
 
 fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
@@ -332,21 +334,23 @@ mod tests {
     #[test]
     fn a_connection_that_broke_is_counted_and_one_that_was_closed_or_never_made_is_not() {
         let ear = Ear::default();
-        let after = |what: &str, state: &str| {
-            ear.hear_line(
-                RDKafkaLogLevel::Debug,
-                "FAIL",
-                &format!("127.0.0.1:1/1: {what} (after 9ms {state}"),
-            );
+        let after = |broker: &str, what: &str, state: &str| {
+            let line = format!("127.0.0.1:1/{broker}: {what} (after 9ms {state}");
+            ear.hear_line(RDKafkaLogLevel::Debug, "FAIL", &line);
             ear.broken()
         };
-        assert_eq!(after("Decommissioning this broker", "in state UP) (_DESTROY_BROKER)"), 0);
-        assert_eq!(after("Closing connection due to nodename change", "in state UP) (_TRANSPORT)"), 0);
-        assert_eq!(after("Connect to ipv4#127.0.0.1:1 failed", "in state CONNECT) (_TRANSPORT)"), 0);
-        assert_eq!(after("Disconnected", "in state UP) (_TRANSPORT)"), 1);
-        assert_eq!(after("Disconnected", "in state UP) (_TRANSPORT): identical to last error"), 2);
-        assert_eq!(after("a line whose end is missing", ""), 3);
+        let (decommissioned, renamed) =
+            ("Decommissioning this broker", "Closing connection due to nodename change");
+        assert_eq!(after("bootstrap", decommissioned, "in state UP) (_DESTROY_BROKER)"), 0);
+        assert_eq!(after("1", renamed, "in state TRY_CONNECT) (_TRANSPORT)"), 0);
+        assert_eq!(after("1", "Connect to ipv4#127.0.0.1:1 failed", "in state CONNECT) (_TRANSPORT)"), 0);
+        assert_eq!(after("1", "Disconnected", "in state UP) (_TRANSPORT)"), 1);
+        assert_eq!(after("1", "Disconnected", "in state UP) (_TRANSPORT): identical to last error"), 2);
+        assert_eq!(after("1", "a line whose end is missing", ""), 3);
+        // Closed by the client, with whatever was under way on it.
+        assert_eq!(after("1", decommissioned, "in state UP) (_DESTROY_BROKER)"), 4);
+        assert_eq!(after("1", renamed, "in state UP) (_TRANSPORT)"), 5);
         ear.hear_line(RDKafkaLogLevel::Debug, "STATE", "127.0.0.1:1/1: Broker changed state UP -> DOWN");
-        assert_eq!(ear.broken(), 3);
+        assert_eq!(ear.broken(), 5);
     }
 }

@@ -310,6 +310,12 @@ impl TransactionalProducer {
                 Class::Retriable if !deadline.is_over() => sleep(DRAIN_STEP),
                 Class::Retriable | Class::Abortable => return Ok(Ended::Broken),
                 Class::Fenced if self.is_too_old() => return Ok(Ended::Broken),
+                // A broker that lost its disk does not know the transaction any more, and says so as if we had made a
+                // mistake. A new producer ends whatever there is, or says why it cannot.
+                Class::Fatal if self.producer.client().fatal_error().is_none() => {
+                    tracing::warn!(id = %self.id, %error, "a transaction could not be aborted");
+                    return Ok(Ended::Broken);
+                }
                 class => return Err(failure(class, &self.id, "aborting a transaction", error)),
             }
         }
