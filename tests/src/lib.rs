@@ -1,6 +1,7 @@
 //! What the tests on real parts stand on: real parts that start by themselves and leave nothing behind.
 //!
 //! * [`changes`]: the tables of the marketplace example as change records of Debezium;
+//! * [`disturbed`]: a seat at a log where one thing goes another way;
 //! * [`invented`]: events of a shop that does not exist;
 //! * [`job`]: orders and rules for measuring the real program on a real broker;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
@@ -19,6 +20,7 @@
 //! the product.
 
 pub mod changes;
+pub mod disturbed;
 pub mod faults;
 pub mod invented;
 pub mod job;

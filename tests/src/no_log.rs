@@ -4,6 +4,7 @@
 //! a log does. Nothing here allocates while a router runs.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,7 @@ impl Session for NoLog {
         _: &TopicPartition,
         _: Offset,
         _: Offset,
-        _: &mut dyn FnMut(Record),
+        _: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         Ok(())
     }

@@ -194,13 +194,13 @@ impl World {
 
     /// Starts a router, lets it handle everything there is, and ends it.
     pub fn drain(&self) -> Summary {
-        self.drain_through(|session| session).0
+        self.drain_through(|seat, _| seat).0
     }
 
     /// The same with something between the router and its seat at the log; gives its metrics, too.
     pub fn drain_through(
         &self,
-        between: impl FnOnce(Box<dyn Session>) -> Box<dyn Session>,
+        between: impl FnOnce(Box<dyn Session>, &Arc<Pulse>) -> Box<dyn Session>,
     ) -> (Summary, Registry) {
         let registry = Registry::new();
         let mut topics = vec![self.input.clone()];
@@ -217,15 +217,16 @@ impl World {
         (settings.hold.keys, settings.hold.records) = self.most_held;
         settings.hold.topics.extend(self.holds.then(|| self.input.clone()));
         settings.stops = self.stops;
+        let pulse = Arc::default();
         let router = Router::new(Parts {
-            session: between(self.log.session(&options).expect("the group has a free seat")),
+            session: between(self.log.session(&options).expect("the group has a free seat"), &pulse),
             reader: self.log.reader().expect("the log can be read"),
             policy: Arc::clone(&self.policy),
             catalogue: self.catalogue.clone(),
             sources: self.sources.clone(),
             settings,
             metrics: metrics.expect("the registry is empty"),
-            pulse: Arc::new(Pulse::default()),
+            pulse,
         });
         let summary = router.run().expect("the router ends well");
         assert_eq!(summary.records(), counted(&registry), "the metric counts what was committed");

@@ -91,13 +91,12 @@ impl Holding {
         apart: &mut Apart,
     ) -> Result<(), Error> {
         reading::read(reader, HELD, from, &mut |record| {
-            pulse.beat();
             if let Some(record) = held_record::original(record)
                 && self.get(&record).is_some_and(|held| held.key.holds(&record))
             {
                 apart.insert((record.place, record.offset));
             }
-            ControlFlow::Continue(())
+            pulse.beat_on()
         })?;
         Ok(())
     }

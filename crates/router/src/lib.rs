@@ -193,7 +193,13 @@ impl Router {
     pub fn run(mut self) -> Result<Summary, Error> {
         while !self.pulse.stop_requested() {
             match self.session.poll(&self.settings.limits)? {
-                Polled::Given(positions) => self.take_up(&positions)?,
+                Polled::Given(positions) => {
+                    self.take_up(&positions)?;
+                    // Who is to end does not read to the end, and may not decide on what is half remembered.
+                    if self.pulse.stop_requested() {
+                        break;
+                    }
+                }
                 Polled::Taken(places) => self.let_go(&places),
                 Polled::Records(batch) => self.handle(batch)?,
                 Polled::Unreadable { place, next, why } => self.stop_unreadable(&place, next, why)?,
@@ -235,6 +241,9 @@ impl Router {
         for (place, position) in positions {
             let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
             let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
+            if self.pulse.stop_requested() {
+                return Ok(());
+            }
             tracing::debug!(topic = %place.topic, partition = place.partition, offset = position.0,
                 identities = memory.len(), "partition taken up");
             self.memories.insert(place.clone(), memory);

@@ -1,5 +1,6 @@
 //! What the outside may know of a worker, and the one thing it may ask of it.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +68,12 @@ impl Pulse {
     pub fn beat(&self) {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_beat_millis.store(now, Ordering::Release);
+    }
+
+    /// A sign of life in the middle of something long, which ends early if the worker is to end.
+    pub(crate) fn beat_on(&self) -> ControlFlow<()> {
+        self.beat();
+        if self.stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {

@@ -6,6 +6,8 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::{mem, thread};
 
 use hinge_domain::{Meeting, Memory, Window};
 use hinge_stream::{Offset, Positions, Reader, Record, Session, TopicPartition};
@@ -25,11 +27,40 @@ pub(crate) type Apart = HashSet<(TopicPartition, Offset)>;
 pub(crate) fn rejected(reader: &mut dyn Reader, given: &Positions, pulse: &Pulse) -> Result<Apart, Error> {
     let mut rejected = Apart::new();
     reading::read(reader, DEAD_LETTERS, &[], &mut |letter| {
-        pulse.beat();
         rejected.extend(dead_letter::origin(&letter).filter(|(place, _)| given.contains_key(place)));
-        ControlFlow::Continue(())
+        pulse.beat_on()
     })?;
     Ok(rejected)
+}
+
+/// How many chunks wait to be made out.
+const WAITING: usize = 2;
+
+/// Records that were read back and are handed over together.
+#[derive(Default)]
+struct Chunk {
+    records: Vec<Record>,
+    bytes: usize,
+}
+
+impl Chunk {
+    const RECORDS: usize = 256;
+    const BYTES: usize = 1 << 20;
+
+    fn push(&mut self, record: Record) -> &mut Self {
+        self.bytes += record.size();
+        self.records.push(record);
+        self
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= Self::RECORDS || self.bytes >= Self::BYTES
+    }
+
+    fn take(&mut self) -> Vec<Record> {
+        self.bytes = 0;
+        mem::replace(&mut self.records, Vec::with_capacity(Self::RECORDS))
+    }
 }
 
 /// What reading back stands on.
@@ -40,7 +71,9 @@ pub(crate) struct Recollection<'a> {
 }
 
 impl Recollection<'_> {
-    /// The memory of a partition whose next record is the one at `position`.
+    /// The memory of a partition whose next record is the one at `position`; of a part of it, if the worker is to end.
+    ///
+    /// The session reads on this thread, and what it has read is made out on another.
     pub(crate) fn of(
         &self,
         session: &mut dyn Session,
@@ -49,19 +82,36 @@ impl Recollection<'_> {
     ) -> Result<Memory, Error> {
         let mut memory = Memory::new(window);
         let from = Offset((position.0 - window.offsets).max(0));
-        session.read_back(place, from, position, &mut |record| {
-            self.pulse.beat();
-            if !self.apart.is_empty() && self.apart.contains(&(record.place.clone(), record.offset)) {
-                return;
-            }
-            let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(&record)));
-            if let Ok(Ok(said)) = said {
-                // What conflicts now did not when it was decided: its dead letter would be there.
-                let _ = meet(&mut memory, &said.envelopes, &record);
-                memory.keep();
-            }
+        let (hand_over, handed_over) = mpsc::sync_channel::<Vec<Record>>(WAITING);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                handed_over.into_iter().flatten().for_each(|record| self.remember(&mut memory, &record));
+            });
+            let mut chunk = Chunk::default();
+            let read = session.read_back(place, from, position, &mut |record| {
+                if chunk.push(record).is_full() && hand_over.send(chunk.take()).is_err() {
+                    return ControlFlow::Break(());
+                }
+                self.pulse.beat_on()
+            });
+            // It fails only where the thread failed, and then the scope does.
+            let _ = hand_over.send(chunk.take());
+            drop(hand_over);
+            read
         })?;
         Ok(memory)
+    }
+
+    fn remember(&self, memory: &mut Memory, record: &Record) {
+        if !self.apart.is_empty() && self.apart.contains(&(record.place.clone(), record.offset)) {
+            return;
+        }
+        let said = catch_unwind(AssertUnwindSafe(|| self.decoder.decode(record)));
+        if let Ok(Ok(said)) = said {
+            // What conflicts now did not when it was decided: its dead letter would be there.
+            let _ = meet(memory, &said.envelopes, record);
+            memory.keep();
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A service's seat at the log: partitions given and taken, batches read, outputs and positions committed together.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::{Error, Offset, Outgoing, Record, TopicPartition};
@@ -127,13 +128,13 @@ pub trait Session: Send {
     fn abort(&mut self) -> Result<(), Error>;
 
     /// Reads `place` again from `from` (or from the oldest record still there, if that is later) up
-    /// to, and not including, `until`. Does not move the session's position.
+    /// to, and not including, `until`, or until `each` has enough. Does not move the session's position.
     fn read_back(
         &mut self,
         place: &TopicPartition,
         from: Offset,
         until: Offset,
-        each: &mut dyn FnMut(Record),
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
     /// Polls nothing more of a partition until [`Session::resume`], or until it is given anew. What was polled

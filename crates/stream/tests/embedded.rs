@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -346,11 +347,15 @@ fn reading_back_does_not_move_the_position() {
     append(&log, "in", &["e"]);
     let place = TopicPartition::new("in", 0);
     let mut again = Vec::new();
-    session.read_back(&place, Offset(1), Offset(3), &mut |record| again.push(record)).unwrap();
+    let each = &mut |record| {
+        again.push(record);
+        ControlFlow::Continue(())
+    };
+    session.read_back(&place, Offset(1), Offset(3), each).unwrap();
     assert_eq!(values(&again), ["b", "c"]);
     assert_eq!(values(&polled(&mut *session)), ["e"]);
     let nowhere = TopicPartition::new("in", 7);
-    let refused = session.read_back(&nowhere, Offset(0), Offset(1), &mut |_| {});
+    let refused = session.read_back(&nowhere, Offset(0), Offset(1), &mut |_| ControlFlow::Continue(()));
     assert!(matches!(refused, Err(Error::PartitionMissing { .. })));
 }
 

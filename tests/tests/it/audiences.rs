@@ -7,9 +7,7 @@ use std::sync::Arc;
 use hinge_domain::{Audience, Policy};
 use hinge_router::{AUDIENCES, DECISIONS};
 use hinge_schema::{Catalogue, Encoding};
-use hinge_stream::{
-    Committed, Error, GroupLag, Limits, Offset, Outgoing, Polled, Positions, Record, Session, TopicPartition,
-};
+use hinge_tests::disturbed::{Disturbance, Disturbed};
 use hinge_tests::invented::{at, event_with, input};
 use hinge_tests::world::{Input, World};
 use prometheus::Registry;
@@ -174,7 +172,7 @@ fn a_department_whose_audience_chooses_nobody_is_told_and_counted() {
         order(catalogue, "A-2", &json!({"state": null})),
         order(catalogue, "A-3", &json!({"state": "SP"})),
     ]);
-    let (_, registry) = world.drain_through(|session| session);
+    let (_, registry) = world.drain_through(|seat, _| seat);
     let told = world.notifications();
     let sizes: BTreeMap<&str, u64> =
         told.iter().filter_map(|it| Some((it.correlation_id.as_str(), it.audience.as_ref()?.size))).collect();
@@ -188,74 +186,13 @@ fn a_department_whose_audience_chooses_nobody_is_told_and_counted() {
     assert_eq!(excluded, 4, "everybody, with a reason");
 }
 
-/// A seat whose first commit comes to nothing.
-struct RollsBackOnce {
-    seat: Box<dyn Session>,
-    done: bool,
-}
-
-impl Session for RollsBackOnce {
-    fn poll(&mut self, limits: &Limits) -> Result<Polled, Error> {
-        self.seat.poll(limits)
-    }
-
-    fn begin(&mut self) -> Result<(), Error> {
-        self.seat.begin()
-    }
-
-    fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Error> {
-        self.seat.send(record)
-    }
-
-    fn commit(&mut self, positions: &Positions) -> Result<Committed, Error> {
-        if std::mem::replace(&mut self.done, true) {
-            return self.seat.commit(positions);
-        }
-        self.seat.abort()?;
-        Ok(Committed::RolledBack)
-    }
-
-    fn abort(&mut self) -> Result<(), Error> {
-        self.seat.abort()
-    }
-
-    fn read_back(
-        &mut self,
-        place: &TopicPartition,
-        from: Offset,
-        until: Offset,
-        each: &mut dyn FnMut(Record),
-    ) -> Result<(), Error> {
-        self.seat.read_back(place, from, until, each)
-    }
-
-    fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
-        self.seat.pause(place)
-    }
-
-    fn resume(&mut self, place: &TopicPartition) -> Result<(), Error> {
-        self.seat.resume(place)
-    }
-
-    fn at_end(&self) -> bool {
-        self.done && self.seat.at_end()
-    }
-
-    fn lag(&self) -> Vec<GroupLag> {
-        self.seat.lag()
-    }
-
-    fn close(self: Box<Self>) -> Result<(), Error> {
-        self.seat.close()
-    }
-}
-
 #[test]
 fn an_audience_whose_transaction_was_rolled_back_is_published_with_the_next() {
     let staff = staff();
     let world = World::embedded(Arc::clone(&staff.policy));
     world.write(&[order(world.catalogue(), "A-1", &json!({"state": "SP"}))]);
-    let (_, registry) = world.drain_through(|seat| Box::new(RollsBackOnce { seat, done: false }));
+    let (_, registry) =
+        world.drain_through(|seat, _| Disturbed::by(seat, Disturbance::FirstCommitRolledBack));
     assert!((total(&registry, "hinge_router_transactions_rolled_back_total") - 1.0).abs() < 0.5);
     let kept: Vec<String> = staff.kept(&world).into_iter().map(|(hash, _)| hash).collect();
     assert_eq!(kept, [staff.hash(&[1])]);

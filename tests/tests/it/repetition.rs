@@ -1,14 +1,21 @@
 //! What counts as told again depends on the distance to the first telling, and not on whether the program was
 //! started anew in between.
 
+use std::sync::Arc;
+
+use hinge_router::{Filtered, Outcome};
 use hinge_schema::{Catalogue, Encoding, decode_notification};
 use hinge_stream::Outgoing;
+use hinge_tests::disturbed::{Disturbance, Disturbed};
 use hinge_tests::invented::{at, event, input};
 use hinge_tests::program::{Running, hinge};
 use hinge_tests::shop::write_policy;
 use hinge_tests::site::{Backend, Site};
 use hinge_tests::told::read_all;
+use hinge_tests::world::Input;
 use serde_json::Value as Json;
+
+use crate::scenarios::{by_outcome, good, on_both, starter};
 
 /// So far apart, in offsets, two records are the same event told twice.
 const WINDOW: usize = 10;
@@ -59,6 +66,33 @@ fn around_the_window(backend: Backend) {
             assert_eq!(filtered, u64::from(times == 1), "{case}: {summary}");
         }
     }
+}
+
+#[test]
+fn a_worker_that_is_to_end_while_it_reads_back_ends_at_once_and_decides_nothing_on_half_a_memory() {
+    on_both(
+        &starter(),
+        |world| world,
+        |world| {
+            // One key, so that all of them lie in one partition.
+            let one = |number: usize| Input {
+                key: Some(b"one".to_vec()),
+                ..good(world.catalogue(), &format!("A-{number}"))
+            };
+            let orders: Vec<Input> = (0..1_000).map(one).collect();
+            world.write(&orders);
+            assert_eq!(world.drain().records(), 1_000);
+            world.write(&orders);
+            let (ended, _) = world.drain_through(|seat, pulse| {
+                let pulse = Arc::clone(pulse);
+                Disturbed::by(seat, Disturbance::EndWhileReadingBack { after: 10, pulse })
+            });
+            assert_eq!(ended.records(), 0);
+            let after = world.drain();
+            assert_eq!(by_outcome(&after), [(Outcome::Filtered(Filtered::Repetition), 1_000)].into());
+            vec![ended, after]
+        },
+    );
 }
 
 /// Writes orders under one key, so that they lie in one partition without a gap.

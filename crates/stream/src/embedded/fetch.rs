@@ -1,5 +1,6 @@
 //! Reading records of a partition, and waiting for new ones.
 
+use std::ops::ControlFlow;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -45,12 +46,12 @@ impl Room {
     }
 }
 
-/// Hands the records of `stretch` to `each` while there is `room`.
+/// Hands the records of `stretch` to `each` while there is `room`, and until it has enough.
 pub(super) fn fetch(
     database: &Database,
     stretch: Stretch<'_>,
     room: &mut Room,
-    each: &mut dyn FnMut(Record),
+    each: &mut dyn FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let Stretch { source, from, until } = stretch;
     let most = i64::try_from(room.records).unwrap_or(i64::MAX);
@@ -64,7 +65,9 @@ pub(super) fn fetch(
         let bytes = record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len);
         room.records -= 1;
         room.bytes = room.bytes.saturating_sub(bytes);
-        each(record);
+        if each(record).is_break() {
+            break;
+        }
     }
     Ok(())
 }

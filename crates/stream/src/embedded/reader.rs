@@ -1,6 +1,7 @@
 //! Reading beside a session, without a group.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::database::Database;
@@ -54,7 +55,10 @@ impl Reader for EmbeddedReader {
             let mut records = Vec::new();
             let mut room = Room { records: most, bytes: usize::MAX };
             let stretch = Stretch { source, from, until: Offset(i64::MAX) };
-            fetch::fetch(database, stretch, &mut room, &mut |record| records.push(record))?;
+            fetch::fetch(database, stretch, &mut room, &mut |record| {
+                records.push(record);
+                ControlFlow::Continue(())
+            })?;
             Ok(Some(records).filter(|records| !records.is_empty()))
         })?;
         let records = found.unwrap_or_default();

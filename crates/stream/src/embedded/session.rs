@@ -1,6 +1,7 @@
 //! The one session on a folder: reads inputs, and commits outputs and positions in one SQL transaction.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::{OptionalExtension as _, params};
@@ -166,6 +167,7 @@ impl Session for EmbeddedSession {
                     fetch::fetch(database, stretch, &mut room, &mut |record| {
                         *next = record.offset.next();
                         records.push(record);
+                        ControlFlow::Continue(())
                     })?;
                 }
                 *turn = (*turn + 1) % inputs.len();
@@ -221,7 +223,7 @@ impl Session for EmbeddedSession {
         place: &TopicPartition,
         from: Offset,
         until: Offset,
-        each: &mut dyn FnMut(Record),
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let missing = || Error::PartitionMissing { place: place.clone() };
         let source = sources_of(&self.database, &place.topic)?

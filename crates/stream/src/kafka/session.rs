@@ -1,6 +1,7 @@
 //! A worker: one consumer and one transactional producer, used from one thread.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -239,7 +240,7 @@ impl Session for KafkaSession {
         place: &TopicPartition,
         from: Offset,
         until: Offset,
-        each: &mut dyn FnMut(Record),
+        each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
@@ -251,7 +252,11 @@ impl Session for KafkaSession {
         let mut stride = 1;
         while reader.next() < until {
             match reader.step(IDLE_STEP)? {
-                Step::Record(record) if record.offset < until => each(record),
+                Step::Record(record) if record.offset < until => {
+                    if each(record).is_break() {
+                        break;
+                    }
+                }
                 Step::Record(_) | Step::End => break,
                 Step::Unreadable(error) => {
                     // Somebody moved the position over it; what lies in it was not met.

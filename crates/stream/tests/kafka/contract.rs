@@ -1,5 +1,6 @@
 //! What a service may rely on, whichever backend it runs on.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hinge_stream::{Committed, Error, Offset, Polled, Positions, SessionOptions};
@@ -136,17 +137,24 @@ fn reading_back_does_not_move_the_position() {
         let (mut session, _) = place.session();
         next(&mut *session, 4);
         place.append("in", &["e"]);
-        let read = |session: &mut dyn hinge_stream::Session, from, until| {
+        let read_some = |session: &mut dyn hinge_stream::Session, from, until, enough| {
             let mut records = Vec::new();
             let place = place.partition("in");
-            session
-                .read_back(&place, Offset(from), Offset(until), &mut |record| records.push(record))
-                .unwrap();
+            let each = &mut |record| {
+                records.push(record);
+                if records.len() < enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            };
+            session.read_back(&place, Offset(from), Offset(until), each).unwrap();
             values(&records).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let read = |session: &mut dyn hinge_stream::Session, from, until| {
+            read_some(session, from, until, usize::MAX)
         };
         assert_eq!(read(&mut *session, 1, 3), ["b", "c"]);
         assert_eq!(read(&mut *session, 0, 2), ["a", "b"]);
         assert_eq!(read(&mut *session, 4, 100), ["e"], "the end comes first");
+        assert_eq!(read_some(&mut *session, 0, 4, 2), ["a", "b"], "that was enough");
+        assert_eq!(read(&mut *session, 0, 4), ["a", "b", "c", "d"]);
         assert!(read(&mut *session, 50, 100).is_empty());
         assert_eq!(values(&next(&mut *session, 1)), ["e"]);
         session.close().unwrap();
