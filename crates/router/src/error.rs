@@ -9,14 +9,6 @@ pub enum Error {
     /// The log.
     #[error(transparent)]
     Stream(#[from] hinge_stream::Error),
-    /// Transactions are rolled back again and again.
-    #[error(
-        "{rollbacks} transactions in a row were rolled back; look at the brokers and for a second worker with the same instance"
-    )]
-    NoProgress {
-        /// How many.
-        rollbacks: u32,
-    },
     /// A record of a partition that was never given.
     #[error("a record of `{0}` arrived, which was not given to this worker")]
     NotOurs(TopicPartition),
@@ -24,13 +16,12 @@ pub enum Error {
 
 impl Error {
     /// The codes of the variants that are the router's own; `hinge explain` knows each.
-    pub const CODES: &'static [&'static str] = &["no-progress", "not-ours"];
+    pub const CODES: &'static [&'static str] = &["not-ours"];
 
     /// A stable code, for `hinge explain`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Stream(error) => error.code(),
-            Self::NoProgress { .. } => "no-progress",
             Self::NotOurs(_) => "not-ours",
         }
     }

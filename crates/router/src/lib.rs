@@ -80,9 +80,6 @@ pub const ROLE: &str = "router";
 /// Positions without outputs wait this long at most for a transaction to ride with.
 const RIDE_ALONG: Duration = Duration::from_secs(1);
 
-/// So many transactions rolled back without one committed in between end the service.
-const MOST_ROLLBACKS: u32 = 5;
-
 /// How the router works.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -154,7 +151,6 @@ pub struct Router {
     reached: Positions,
     waiting_since: Option<Instant>,
     open: bool,
-    rollbacks: u32,
     /// How many uncertain transactions have been counted.
     uncertain: u64,
     summary: Summary,
@@ -183,7 +179,6 @@ impl Router {
             reached: Positions::new(),
             waiting_since: None,
             open: false,
-            rollbacks: 0,
             uncertain: 0,
             summary: Summary::default(),
         }
@@ -439,7 +434,6 @@ impl Router {
         let tally = std::mem::take(&mut self.tally);
         match committed {
             Committed::Done => {
-                self.rollbacks = 0;
                 self.memories.values_mut().for_each(Memory::keep);
                 self.stops.keep();
                 if self.holding.keep() {
@@ -451,19 +445,13 @@ impl Router {
                 self.stand_still()?;
             }
             Committed::RolledBack => {
-                self.rollbacks += 1;
                 self.memories.values_mut().for_each(Memory::forget);
                 self.holding.forget();
                 self.stops.forget();
                 self.outputs.published.forget();
                 self.metrics.rolled_back();
-                tracing::warn!(
-                    in_a_row = self.rollbacks,
-                    "transaction rolled back; its records are decided again"
-                );
-                if self.rollbacks >= MOST_ROLLBACKS {
-                    return Err(Error::NoProgress { rollbacks: self.rollbacks });
-                }
+                // The session ends this if it goes on so.
+                tracing::warn!("transaction rolled back; its records are decided again");
             }
         }
         Ok(())

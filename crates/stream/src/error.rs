@@ -227,6 +227,21 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Transactions are rolled back again and again.
+    #[error(
+        "{rollbacks} transactions were rolled back within {} s, the last one while {doing}; look at the brokers and at the limits of the topic, and for a second worker with the same instance",
+        within.as_secs()
+    )]
+    NoProgress {
+        /// How many.
+        rollbacks: usize,
+        /// In how long.
+        within: Duration,
+        /// What we were doing when the last one was given up.
+        doing: String,
+        /// What the client said of it, if anything.
+        source: Option<Cause>,
+    },
     /// A session was used in the wrong order; a defect of Hinge.
     #[error("{doing}; this is a defect of Hinge, please report it")]
     Misused {
@@ -268,6 +283,7 @@ impl Error {
         "data-loss",
         "not-delivered",
         "record-unwritable",
+        "no-progress",
         "session-misused",
         "log-unclassified",
     ];
@@ -306,6 +322,7 @@ impl Error {
             Self::DataLoss { .. } => ("data-loss", ExitCode::Internal),
             Self::NotDelivered { .. } => ("not-delivered", ExitCode::Unavailable),
             Self::Unwritable { .. } => ("record-unwritable", ExitCode::Internal),
+            Self::NoProgress { .. } => ("no-progress", ExitCode::Internal),
             Self::Misused { .. } => ("session-misused", ExitCode::Internal),
             Self::Unclassified { .. } => ("log-unclassified", ExitCode::Internal),
         }

@@ -75,7 +75,8 @@ pub enum Committed {
     /// Outputs and positions are in the log.
     Done,
     /// Nothing of the batch is in the log; the next poll starts again at the positions committed
-    /// before it. Whatever the caller remembers of the batch must be forgotten.
+    /// before it. Whatever the caller remembers of the batch must be forgotten. Where this happens again and
+    /// again, the session itself says [`Error::NoProgress`]; the caller need not count.
     RolledBack,
 }
 
@@ -97,8 +98,8 @@ pub struct GroupLag {
 /// One worker of one consumer group.
 ///
 /// Used from one thread, in this order: `poll` until it brings records, `begin`, any number of
-/// `send`s, `more` and `send`s while there is more and the transaction not too large, then `commit` or `abort`. Nothing
-/// is polled inside a transaction. What a service has to say before it
+/// `send`s, `more` and `send`s while there is more and the transaction not too large, then `commit` or `abort`. `poll`
+/// belongs outside a transaction. What a service has to say before it
 /// reads anything (the policy that it runs) goes into a transaction before the first `poll`.
 pub trait Session: Send {
     /// Waits for partitions to come or go, or for a batch of records.

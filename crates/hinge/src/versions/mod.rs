@@ -20,9 +20,6 @@ use format::{CURRENT, Fault, Manifest};
 /// The topic.
 pub(crate) const POLICY: &str = "hinge.policy";
 
-/// So many transactions in a row that are rolled back are no accident.
-const ATTEMPTS: usize = 5;
-
 /// The topic as it should be.
 pub(crate) fn topic(replication: i32) -> TopicSpec {
     TopicSpec {
@@ -72,7 +69,7 @@ pub(crate) fn store(
     if records.is_empty() {
         return Ok(());
     }
-    for _ in 0..ATTEMPTS {
+    loop {
         session.begin()?;
         for (key, value) in &records {
             session.send(&Outgoing {
@@ -89,10 +86,10 @@ pub(crate) fn store(
                 tracing::info!(policy_version = %version.id, records = records.len(), "policy version stored");
                 return Ok(());
             }
+            // The session ends this if it goes on so.
             Committed::RolledBack => tracing::warn!("storing the policy was rolled back; trying again"),
         }
     }
-    Err(hinge_router::Error::NoProgress { rollbacks: u32::try_from(ATTEMPTS).unwrap_or(u32::MAX) }.into())
 }
 
 /// All versions that are stored: the newest record of each key.

@@ -12,7 +12,7 @@ use rdkafka::producer::Producer as _;
 use super::deadline::Deadline;
 use super::session::{KafkaSession, unknown};
 use super::start;
-use super::transaction::{BATCH, Ended, Offsets};
+use super::transaction::{BATCH, Ended, Offsets, Trouble};
 use crate::{Committed, Error, Positions, faults};
 
 /// How long going back may take: a rebalance may have to come in between.
@@ -134,13 +134,13 @@ impl KafkaSession {
         self.rolled_back.retain(|then| now.duration_since(*then) < AWHILE);
         self.rolled_back.push_back(now);
         if self.rolled_back.len() > ROLLED_BACK_MOST {
-            let (what, error) = match self.producer.delivery_failure.take() {
-                Some((topic, error)) => (format!("writing to `{topic}`"), error),
-                None => ("committing a transaction".to_owned(), KafkaError::Canceled),
-            };
-            let attempts = self.rolled_back.len();
-            let doing = format!("{what} ({attempts} transactions rolled back within {} s)", AWHILE.as_secs());
-            return Err(unknown(&doing, error));
+            let trouble = self.producer.trouble.take();
+            let (doing, source) = trouble.map_or_else(
+                || ("committing a transaction".to_owned(), None),
+                |Trouble { doing, source }| (doing, source),
+            );
+            let rollbacks = self.rolled_back.len();
+            return Err(Error::NoProgress { rollbacks, within: AWHILE, doing, source });
         }
         self.rewind()?;
         Ok(Committed::RolledBack)

@@ -16,7 +16,9 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::util::Timeout;
 
 use super::context::{Ear, lock};
+use super::transaction::TransactionalProducer;
 use super::{Settings, config};
+use crate::{ExitCode, Outgoing, SessionOptions};
 
 const AWHILE: Duration = Duration::from_secs(20);
 
@@ -80,4 +82,29 @@ fn records_that_were_refused_and_called_written_are_heard_of_and_one_request_at_
     let (offsets, refused) = two_requests(&brokers, one_at_a_time);
     assert!(offsets.len() == 3 && offsets.iter().all(|offset| *offset >= 0), "{offsets:?}");
     assert!(refused > 0);
+}
+
+#[test]
+fn a_topic_that_may_not_be_written_is_told_as_a_refusal_at_the_first_transaction() {
+    for asked in [RDKafkaApiKey::Produce, RDKafkaApiKey::AddPartitionsToTxn] {
+        let brokers = MockCluster::new(1).unwrap();
+        brokers.create_topic("t", 1, 1).unwrap();
+        let options = SessionOptions {
+            group: "g".to_owned(),
+            instance: "0".to_owned(),
+            topics: Vec::new(),
+            start_at: None,
+        };
+        let config = config::transactional_producer(&Settings::new(brokers.bootstrap_servers()), &options);
+        let mut producer = TransactionalProducer::new(config, "g-0".to_owned()).unwrap();
+        producer.take_over().unwrap();
+        producer.begin().unwrap();
+        brokers.request_errors(asked, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+        let record =
+            Outgoing { topic: "t", key: None, value: Some(b"one"), headers: &[], carried: None, timestamp: None };
+        producer.send(&record).unwrap();
+        let error = producer.commit(None).unwrap_err();
+        assert_eq!(error.exit_code(), ExitCode::Denied, "{asked:?}: {error:?}");
+        assert!(error.to_string().contains("`t`"), "{asked:?}: {error}");
+    }
 }

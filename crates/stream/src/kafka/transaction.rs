@@ -20,7 +20,7 @@ use super::deadline::Deadline;
 use super::outbox::Outbox;
 use super::outgoing;
 use super::shipping::{self, NotTaken, Shipping};
-use crate::{Error, Outgoing, faults};
+use crate::{Cause, Error, Outgoing, faults};
 
 /// The ladder of patience; each is less than the next, and all less than the 15 s after which a
 /// broker ends a transaction by itself.
@@ -96,8 +96,8 @@ pub(super) struct TransactionalProducer {
     /// How many requests with records had been refused.
     refused_before: u64,
     committed_at: Option<Instant>,
-    /// What the last failed delivery was, for the operator.
-    pub(super) delivery_failure: Option<(String, KafkaError)>,
+    /// What went wrong in this transaction, for the operator.
+    pub(super) trouble: Option<Trouble>,
 }
 
 impl TransactionalProducer {
@@ -116,7 +116,7 @@ impl TransactionalProducer {
             broken_before: 0,
             refused_before: 0,
             committed_at: None,
-            delivery_failure: None,
+            trouble: None,
         })
     }
 
@@ -169,6 +169,7 @@ impl TransactionalProducer {
         // Reports of records that were purged by an abort.
         drop(self.producer.context().take());
         self.is_given_up = false;
+        self.trouble = None;
         self.begun_at = Instant::now();
         self.broken_before = self.producer.context().ear.broken();
         self.refused_before = self.producer.context().ear.refused();
@@ -243,6 +244,7 @@ impl TransactionalProducer {
         let started = positions.clone().map(|send| self.caller.start(deadline.slice(SLICE), send));
         if !self.drain(deadline) {
             tracing::warn!(id = %self.id, "records were not acknowledged in time");
+            self.trouble = Some(Trouble::of("waiting for records to be acknowledged"));
             return Ok(Ended::Broken);
         }
         faults::pass("after-drain");
@@ -251,20 +253,12 @@ impl TransactionalProducer {
         // Nothing is under way any more, and what did not arrive has been reported.
         if failed > 0 || faults::planted("refuse-delivery") {
             tracing::warn!(handed_over, failed, ?cause, "not every record was delivered");
-            return match cause {
-                // A new producer would shut out the one that has taken over.
-                Some((topic, error)) if self.is_shut_out(&error) && !self.is_too_old() => {
-                    Err(failure(Class::Fenced, &self.id, &format!("writing to `{topic}`"), error))
-                }
-                cause => {
-                    self.delivery_failure = cause;
-                    Ok(Ended::Broken)
-                }
-            };
+            return self.undelivered(cause);
         }
         // What was behind a refused request may be in the log without what was in it, all of it acknowledged.
         if self.was_refused() {
             tracing::warn!(id = %self.id, "a broker refused records for now, and what came behind them may have gone past");
+            self.trouble = Some(Trouble::of("writing records, which a broker refuses for now"));
             return Ok(Ended::Broken);
         }
         if let Some(send) = positions {
@@ -288,6 +282,30 @@ impl TransactionalProducer {
         faults::pass("after-commit");
         self.committed_at = Some(Instant::now());
         Ok(ended)
+    }
+
+    /// What becomes of a transaction of which records did not arrive.
+    fn undelivered(&mut self, cause: Option<(String, KafkaError)>) -> Result<Ended, Error> {
+        let Some((topic, mut error)) = cause else { return Ok(Ended::Broken) };
+        let mut doing = format!("writing to `{topic}`");
+        // Records that were taken back do not know why. The transaction does, and cannot be committed any more.
+        if is_taken_back(&error) {
+            let commit = |producer: &WorkerProducer, wait: Duration| producer.commit_transaction(wait);
+            if let Err(Refusal::Error(why)) = self.caller.call(SLICE, commit) {
+                doing.push_str(" or to another topic of the transaction");
+                error = why;
+            }
+        }
+        let class = self.class(&error);
+        if class == Class::Denied {
+            return Err(failure(class, &self.id, &doing, error));
+        }
+        // A new producer would shut out the one that has taken over.
+        if self.is_shut_out(&error) && !self.is_too_old() {
+            return Err(failure(Class::Fenced, &self.id, &doing, error));
+        }
+        self.trouble = Some(Trouble { doing, source: Some(error.into()) });
+        Ok(Ended::Broken)
     }
 
     /// Discards the transaction.
@@ -354,7 +372,7 @@ impl TransactionalProducer {
     /// Calls until it works (`Ok(None)`), the deadline is over or the transaction is to be aborted. The answer to
     /// the first call may be there already.
     fn until(
-        &self,
+        &mut self,
         deadline: Deadline,
         doing: &str,
         (mut first, call): (
@@ -383,6 +401,7 @@ impl TransactionalProducer {
                 }
                 Class::Abortable => {
                     tracing::warn!(%error, doing, "the transaction has to be aborted");
+                    self.trouble = Some(Trouble { doing: doing.to_owned(), source: Some(error.into()) });
                     return Ok(Some(Unfinished::ToAbort));
                 }
                 class => return Err(failure(class, &self.id, doing, error)),
@@ -430,6 +449,19 @@ impl TransactionalProducer {
     }
 }
 
+/// What went wrong in a transaction.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) doing: String,
+    pub(super) source: Option<Cause>,
+}
+
+impl Trouble {
+    fn of(doing: &str) -> Self {
+        Self { doing: doing.to_owned(), source: None }
+    }
+}
+
 /// Why a call did not come to its end.
 #[derive(Clone, Copy, Debug)]
 enum Unfinished {
@@ -437,6 +469,10 @@ enum Unfinished {
     ToAbort,
     /// The producer is lost.
     Stuck,
+}
+
+fn is_taken_back(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 fn create(config: &ClientConfig) -> Result<(Arc<WorkerProducer>, Caller), Error> {

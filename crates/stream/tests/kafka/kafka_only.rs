@@ -251,6 +251,7 @@ fn records_that_the_brokers_refuse_are_reported_and_not_tried_for_ever() {
             Err(error) => break error,
         }
     };
+    assert_eq!(error.code(), "no-progress", "{error:?}");
     assert!(error.to_string().contains(&narrow.name), "{error}");
     session.close().unwrap();
     assert!(place.all("narrow").is_empty());
