@@ -42,6 +42,10 @@ impl Session for Disturbed {
         self.seat.poll(limits)
     }
 
+    fn more(&mut self, limits: &Limits) -> Result<Option<Vec<Record>>, Error> {
+        self.seat.more(limits)
+    }
+
     fn begin(&mut self) -> Result<(), Error> {
         self.seat.begin()
     }
@@ -85,6 +89,10 @@ impl Session for Disturbed {
         })
     }
 
+    fn keep_seat(&mut self) {
+        self.seat.keep_seat();
+    }
+
     fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
         self.seat.pause(place)
     }
@@ -99,6 +107,10 @@ impl Session for Disturbed {
 
     fn lag(&self) -> Vec<GroupLag> {
         self.seat.lag()
+    }
+
+    fn uncertain(&self) -> u64 {
+        self.seat.uncertain()
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

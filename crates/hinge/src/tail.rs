@@ -201,6 +201,7 @@ pub(crate) fn read_all(
             break;
         }
     }
+    reader.rest();
     Ok(())
 }
 

@@ -8,25 +8,20 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hinge_domain::{Event, Snapshot};
-use hinge_stream::{Offset, Reader};
+use hinge_stream::Reader;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::pulse::Pulse;
+use crate::pulse::AtWork;
+use crate::reading::{self, Marks};
 use crate::topics::AUDIENCES;
 
 /// How many records of each partition are read back: those written last.
 const READ_BACK: i64 = 20_000;
-
-/// How many of them are read at once.
-const CHUNK: usize = 500;
-
-/// How long to wait for records that are known to be there.
-const WAIT: Duration = Duration::from_millis(500);
 
 /// So many hashes are remembered at least, and twice as many at most.
 const REMEMBERED: usize = 100_000;
@@ -43,28 +38,21 @@ pub(crate) struct Published {
 
 impl Published {
     /// Reads back what was published last; once in a run.
-    pub(crate) fn read_back(&mut self, reader: &mut dyn Reader, pulse: &Pulse) -> Result<(), Error> {
+    pub(crate) fn read_back(
+        &mut self,
+        reader: &mut dyn Reader,
+        at_work: &mut AtWork<'_>,
+    ) -> Result<(), Error> {
         if mem::replace(&mut self.was_read_back, true) {
             return Ok(());
         }
-        for (place, first, end) in reader.bounds(AUDIENCES)? {
-            let mut next = first.max(Offset(end.0 - READ_BACK));
-            while next < end {
-                pulse.beat();
-                let records = reader.read(&place, next, CHUNK, WAIT)?;
-                match records.last() {
-                    Some(last) => next = last.offset.next(),
-                    // What is left before the end are markers of transactions.
-                    None if reader.at_end(&place) => break,
-                    None => {}
-                }
-                let keys =
-                    records.iter().filter_map(|record| std::str::from_utf8(record.key.as_deref()?).ok());
-                for hash in keys {
-                    self.remember(hash.into());
-                }
+        let last: Marks = reading::ends(reader, AUDIENCES)?.iter().map(|end| end - READ_BACK).collect();
+        reading::read_while(reader, AUDIENCES, &last, &mut || at_work.beat_on(), &mut |record| {
+            if let Some(hash) = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()) {
+                self.remember(hash.into());
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         tracing::debug!(audiences = self.young.len() + self.old.len(), "audiences read back");
         Ok(())
     }

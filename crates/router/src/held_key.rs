@@ -163,10 +163,12 @@ pub(crate) fn entry(record: &Record) -> Option<Entry> {
 }
 
 /// Reads all held keys by name with what is wished for them and not carried out yet, and where to read on.
-pub(crate) fn read_all(reader: &mut dyn Reader, beat: &mut dyn FnMut()) -> Result<(Vec<Held>, Marks), Error> {
+pub(crate) fn read_all(
+    reader: &mut dyn Reader,
+    beat_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<(Vec<Held>, Marks), Error> {
     let (mut keys, mut asked) = (BTreeMap::new(), BTreeMap::new());
-    let read_until = reading::read(reader, HELD_KEYS, &[], &mut |record| {
-        beat();
+    let read_until = reading::read_while(reader, HELD_KEYS, &[], beat_on, &mut |record| {
         match entry(&record) {
             Some(Entry::Held(name, Some(key))) => drop(keys.insert(name, key)),
             Some(Entry::Held(name, None)) => drop(keys.remove(&name)),

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::held_key::{self, Entry, Held, HeldKey, LONGEST_KEY, Wished, name};
 use crate::held_record;
 use crate::place::RecordPlace;
-use crate::pulse::Pulse;
+use crate::pulse::AtWork;
 use crate::reading::{self, Marks};
 use crate::recollection::Apart;
 use crate::repair;
@@ -62,11 +62,11 @@ impl Holding {
         &mut self,
         reader: &mut dyn Reader,
         given: &Positions,
-        pulse: &Pulse,
+        at_work: &mut AtWork<'_>,
         apart: &mut Apart,
     ) -> Result<(), Error> {
         self.let_go();
-        let (keys, read_until) = held_key::read_all(reader, &mut || pulse.beat())?;
+        let (keys, read_until) = held_key::read_all(reader, &mut || at_work.beat_on())?;
         self.read_until = read_until;
         self.held_ends = reading::ends(reader, HELD)?;
         let mut from = self.held_ends.clone();
@@ -78,7 +78,7 @@ impl Holding {
             self.held.entry(place).or_default().insert(bytes, held);
         }
         if !self.is_empty() {
-            self.set_apart(reader, &from, pulse, apart)?;
+            self.set_apart(reader, &from, at_work, apart)?;
         }
         Ok(())
     }
@@ -87,16 +87,16 @@ impl Holding {
         &self,
         reader: &mut dyn Reader,
         from: &[i64],
-        pulse: &Pulse,
+        at_work: &mut AtWork<'_>,
         apart: &mut Apart,
     ) -> Result<(), Error> {
-        reading::read(reader, HELD, from, &mut |record| {
+        reading::read_while(reader, HELD, from, &mut || at_work.beat_on(), &mut |record| {
             if let Some(record) = held_record::original(record)
                 && self.get(&record).is_some_and(|held| held.key.holds(&record))
             {
                 apart.insert((record.place, record.offset));
             }
-            pulse.beat_on()
+            ControlFlow::Continue(())
         })?;
         Ok(())
     }

@@ -47,7 +47,9 @@ use std::time::{Duration, Instant};
 
 use hinge_domain::{Memory, Policy, Window, decide};
 use hinge_schema::{Catalogue, Code, Rejection, Sources};
-use hinge_stream::{Committed, Limits, Polled, Positions, Reader, Record, Session, TopicPartition, faults};
+use hinge_stream::{
+    Committed, Limits, Offset, Polled, Positions, Reader, Record, Session, TopicPartition, faults,
+};
 use smallvec::SmallVec;
 
 pub use clock::Clock;
@@ -70,6 +72,7 @@ use decode::{Decoder, Envelope, Said};
 use holding::Holding;
 use outcome::Tally;
 use output::Outputs;
+use pulse::AtWork;
 use reading::Marks;
 use recollection::{New, Recollection, meet};
 use stops::Stops;
@@ -224,18 +227,26 @@ impl Router {
 
     /// Partitions are ours: reads back what was met in them, so that a restart changes nothing.
     fn take_up(&mut self, positions: &Positions) -> Result<(), Error> {
-        let mut apart = recollection::rejected(self.reader.as_mut(), positions, &self.pulse)?;
-        self.holding.take_up(self.reader.as_mut(), positions, &self.pulse, &mut apart)?;
+        let window =
+            |place: &TopicPartition| self.settings.windows.get(&*place.topic).copied().unwrap_or_default();
+        let from = |place: &TopicPartition, next: &Offset| recollection::begin(*next, window(place));
+        let read_from = positions.iter().map(|(place, next)| (place.clone(), from(place, next))).collect();
+        let mut at_work = AtWork { session: self.session.as_mut(), pulse: &self.pulse };
+        let mut apart = recollection::rejected(self.reader.as_mut(), &read_from, &mut at_work)?;
+        self.holding.take_up(self.reader.as_mut(), positions, &mut at_work, &mut apart)?;
         self.resumes_read_until = operator::interventions_end(self.reader.as_mut())?;
         self.stops.take_up(positions.keys());
         self.metrics.held(&self.holding.by_topic());
         if !self.policy.people.is_empty() {
-            self.outputs.published.read_back(self.reader.as_mut(), &self.pulse)?;
+            self.outputs.published.read_back(self.reader.as_mut(), &mut at_work)?;
         }
         let recollection = Recollection { decoder: &self.decoder, apart: &apart, pulse: &self.pulse };
         for (place, position) in positions {
-            let window = self.settings.windows.get(place.topic.as_ref()).copied().unwrap_or_default();
-            let memory = recollection.of(self.session.as_mut(), (place, *position), window)?;
+            let memory = recollection.of(
+                self.session.as_mut(),
+                (place, read_from[place], *position),
+                window(place),
+            )?;
             if self.pulse.stop_requested() {
                 return Ok(());
             }

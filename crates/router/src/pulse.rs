@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hinge_stream::Session;
+
 /// Shared between a worker and the process around it.
 #[derive(Debug)]
 pub struct Pulse {
@@ -79,5 +81,19 @@ impl Pulse {
     pub(crate) fn set_ready(&self, ready: bool) {
         self.beat();
         self.ready.store(ready, Ordering::Release);
+    }
+}
+
+/// Who takes long over something between two polls: tells the outside and the group of it.
+pub(crate) struct AtWork<'a> {
+    pub(crate) session: &'a mut dyn Session,
+    pub(crate) pulse: &'a Pulse,
+}
+
+impl AtWork<'_> {
+    /// A sign of life to both; the work ends early if the worker is to end.
+    pub(crate) fn beat_on(&mut self) -> ControlFlow<()> {
+        self.session.keep_seat();
+        self.pulse.beat_on()
     }
 }

@@ -16,19 +16,25 @@ use smallvec::SmallVec;
 use crate::dead_letter;
 use crate::decode::{Decoder, Envelope};
 use crate::error::Error;
-use crate::pulse::Pulse;
+use crate::pulse::{AtWork, Pulse};
 use crate::reading;
 use crate::topics::DEAD_LETTERS;
 
 /// Places of records that do not count as met: they were rejected, or they are held.
 pub(crate) type Apart = HashSet<(TopicPartition, Offset)>;
 
-/// The records of the given partitions that lie in the dead letters.
-pub(crate) fn rejected(reader: &mut dyn Reader, given: &Positions, pulse: &Pulse) -> Result<Apart, Error> {
+/// The records that lie in the dead letters and will be read back: those from the given offsets on.
+pub(crate) fn rejected(
+    reader: &mut dyn Reader,
+    read_from: &Positions,
+    at_work: &mut AtWork<'_>,
+) -> Result<Apart, Error> {
     let mut rejected = Apart::new();
-    reading::read(reader, DEAD_LETTERS, &[], &mut |letter| {
-        rejected.extend(dead_letter::origin(&letter).filter(|(place, _)| given.contains_key(place)));
-        pulse.beat_on()
+    reading::read_while(reader, DEAD_LETTERS, &[], &mut || at_work.beat_on(), &mut |letter| {
+        let origin = dead_letter::origin(&letter);
+        rejected
+            .extend(origin.filter(|(place, offset)| read_from.get(place).is_some_and(|from| offset >= from)));
+        ControlFlow::Continue(())
     })?;
     Ok(rejected)
 }
@@ -63,6 +69,11 @@ impl Chunk {
     }
 }
 
+/// From where a partition is read back whose next record is the one at `position`.
+pub(crate) fn begin(position: Offset, window: Window) -> Offset {
+    Offset((position.0 - window.offsets).max(0))
+}
+
 /// What reading back stands on.
 pub(crate) struct Recollection<'a> {
     pub(crate) decoder: &'a Decoder,
@@ -77,11 +88,10 @@ impl Recollection<'_> {
     pub(crate) fn of(
         &self,
         session: &mut dyn Session,
-        (place, position): (&TopicPartition, Offset),
+        (place, from, position): (&TopicPartition, Offset, Offset),
         window: Window,
     ) -> Result<Memory, Error> {
         let mut memory = Memory::new(window);
-        let from = Offset((position.0 - window.offsets).max(0));
         let (hand_over, handed_over) = mpsc::sync_channel::<Vec<Record>>(WAITING);
         thread::scope(|scope| {
             scope.spawn(|| {

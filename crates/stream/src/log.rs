@@ -53,6 +53,10 @@ pub trait Reader: Send {
     /// Whether nothing readable lies after what [`Reader::read`] returned last from `place`; `false`
     /// when that is not known.
     fn at_end(&self, place: &TopicPartition) -> bool;
+
+    /// Nothing is read for now: what stands ready for the next [`Reader::read`] is given back, and no more is
+    /// fetched.
+    fn rest(&mut self) {}
 }
 
 /// A topic as it should be.

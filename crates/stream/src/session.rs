@@ -138,6 +138,10 @@ pub trait Session: Send {
         each: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
+    /// Says that we are at work, however long it takes until the next poll: a group takes a minute of silence for
+    /// death. What is heard meanwhile is told by that poll. Cheap enough to be called for each record.
+    fn keep_seat(&mut self) {}
+
     /// Polls nothing more of a partition until [`Session::resume`], or until it is given anew. What was polled
     /// of it and not committed comes again after that. Outside a transaction only; other partitions go on.
     fn pause(&mut self, place: &TopicPartition) -> Result<(), Error>;

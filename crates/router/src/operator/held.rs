@@ -23,7 +23,7 @@ pub(crate) struct Part {
 
 /// All held keys by name, and what is wished for them and not carried out yet.
 pub fn held_keys(reader: &mut dyn Reader) -> Result<Vec<Held>, Error> {
-    Ok(held_key::read_all(reader, &mut || {})?.0)
+    Ok(held_key::read_all(reader, &mut || ControlFlow::Continue(()))?.0)
 }
 
 /// Where all records lie in the input that are held now, and the name of the key of each.

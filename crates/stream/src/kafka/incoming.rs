@@ -132,6 +132,15 @@ impl PartitionReader {
         }
     }
 
+    /// Fetches no more and lets go of what was fetched.
+    pub(super) fn rest(&mut self) {
+        if let Err(error) = self.consumer.unassign() {
+            tracing::debug!(%error, "a reader does not rest");
+        }
+        self.place = None;
+        self.at_end = false;
+    }
+
     /// The offset that comes next.
     pub(super) fn next(&self) -> Offset {
         self.next

@@ -68,4 +68,8 @@ impl Reader for KafkaReader {
     fn at_end(&self, place: &TopicPartition) -> bool {
         self.reader.is_at_end_of(place)
     }
+
+    fn rest(&mut self) {
+        self.reader.rest();
+    }
 }

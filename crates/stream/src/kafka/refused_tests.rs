@@ -100,8 +100,14 @@ fn a_topic_that_may_not_be_written_is_told_as_a_refusal_at_the_first_transaction
         producer.take_over().unwrap();
         producer.begin().unwrap();
         brokers.request_errors(asked, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
-        let record =
-            Outgoing { topic: "t", key: None, value: Some(b"one"), headers: &[], carried: None, timestamp: None };
+        let record = Outgoing {
+            topic: "t",
+            key: None,
+            value: Some(b"one"),
+            headers: &[],
+            carried: None,
+            timestamp: None,
+        };
         producer.send(&record).unwrap();
         let error = producer.commit(None).unwrap_err();
         assert_eq!(error.exit_code(), ExitCode::Denied, "{asked:?}: {error:?}");

@@ -30,7 +30,7 @@ const PIECE: usize = 1_000;
 /// How long reading back may stand still.
 const READ_BACK: Duration = Duration::from_secs(30);
 
-/// How often the group hears from us while we read back: it takes a minute of silence for death.
+/// How often the group hears from us while we do not poll: it takes a minute of silence for death.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// How long leaving may take before the threads of librdkafka are left to themselves.
@@ -60,6 +60,10 @@ pub(super) struct KafkaSession {
     pub(super) reader: Option<PartitionReader>,
     /// Why what comes next somewhere may not be readable.
     pub(super) suspicion: Option<Suspicion>,
+    /// When the group heard from us last while we did not poll.
+    heard: Instant,
+    /// What went wrong meanwhile.
+    failed: Option<Error>,
     /// Partitions that are to go on as soon as the group lets us say where.
     pub(super) waking: Vec<(TopicPartition, Deadline)>,
 }
@@ -98,6 +102,8 @@ impl KafkaSession {
             uncertain: 0,
             reader: None,
             suspicion: None,
+            heard: Instant::now(),
+            failed: None,
             waking: Vec::new(),
         })
     }
@@ -134,6 +140,9 @@ impl Session for KafkaSession {
     fn poll(&mut self, limits: &Limits) -> Result<Polled, Error> {
         if self.is_open {
             return Err(Error::Misused { doing: "a session was polled inside a transaction" });
+        }
+        if let Some(failed) = self.failed.take() {
+            return Err(failed);
         }
         let deadline = Deadline::after(limits.wait);
         loop {
@@ -247,7 +256,6 @@ impl Session for KafkaSession {
             None => PartitionReader::new(&self.settings, Some(&self.group))?,
         };
         reader.go_to(place, from)?;
-        let mut alive = Instant::now();
         let mut patience = Deadline::after(READ_BACK);
         let mut stride = 1;
         while reader.next() < until {
@@ -276,13 +284,19 @@ impl Session for KafkaSession {
                 Step::Nothing => continue,
             }
             patience = Deadline::after(READ_BACK);
-            if alive.elapsed() > SIGN_OF_LIFE && !self.is_open {
-                alive = Instant::now();
-                self.step(Duration::ZERO)?;
-            }
+            self.keep_seat();
         }
         self.reader = Some(reader);
         Ok(())
+    }
+
+    fn keep_seat(&mut self) {
+        if self.heard.elapsed() > SIGN_OF_LIFE && !self.is_open {
+            self.heard = Instant::now();
+            if let Err(error) = self.step(Duration::ZERO) {
+                self.failed.get_or_insert(error);
+            }
+        }
     }
 
     fn pause(&mut self, place: &TopicPartition) -> Result<(), Error> {
