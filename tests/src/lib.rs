@@ -6,6 +6,7 @@
 //! * [`job`]: orders and rules for measuring the real program on a real broker;
 //! * [`kafka`]: a Kafka broker, one for the whole run or one of a test's own;
 //! * [`measured`] and [`no_log`]: orders, rules and a log that keeps nothing, to measure the router alone;
+//! * [`metrics`]: what a running `hinge` tells Prometheus;
 //! * [`parts`]: what happens where such a part is not to be had;
 //! * [`program`]: the real `hinge`, started, watched, signalled and killed;
 //! * [`site`]: a log of a test's own, on either backend;
@@ -27,6 +28,7 @@ pub mod job;
 pub mod kafka;
 pub mod killing;
 pub mod measured;
+pub mod metrics;
 pub mod no_log;
 pub mod parts;
 pub mod planted;

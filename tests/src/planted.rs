@@ -13,8 +13,6 @@ mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,6 +21,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde_json::{Value as Json, json};
 
 use crate::kafka::Broker;
+use crate::metrics;
 use crate::program::{Running, find, hinge, program, run};
 use crate::shop::{Plan, write_policy};
 use crate::site::words;
@@ -266,12 +265,13 @@ impl Scene<'_> {
     fn counted(&self, address: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
-            let metrics = page(address).map_err(|error| format!("http://{address}/metrics: {error}"))?;
+            let page =
+                metrics::page(address).map_err(|error| format!("http://{address}/metrics: {error}"))?;
             // Somebody who counts too little is for the checker to find.
             let is_whole =
-                records(&metrics) >= self.fed.committed && working(&metrics) >= usize::from(self.workers);
+                records(&page) >= self.fed.committed && working(&page) >= usize::from(self.workers);
             if is_whole || started.elapsed() > COUNTING {
-                return Ok(metrics);
+                return Ok(page);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -302,26 +302,14 @@ impl Scene<'_> {
     }
 }
 
-/// The metrics, as they are told over HTTP.
-fn page(address: &str) -> std::io::Result<String> {
-    let mut connection = TcpStream::connect(address)?;
-    write!(connection, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    body.ok_or_else(|| std::io::Error::other("no HTTP"))
-}
-
 /// All records that were counted.
-fn records(metrics: &str) -> usize {
-    let series = metrics.lines().filter(|line| line.starts_with("hinge_records_total{"));
-    series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
+fn records(page: &str) -> usize {
+    usize::try_from(metrics::sum(page, "hinge_records_total").unwrap_or_default()).unwrap_or_default()
 }
 
 /// How many workers remember events.
-fn working(metrics: &str) -> usize {
-    let series = metrics.lines().filter(|line| line.starts_with("hinge_router_identities{"));
-    series.filter(|line| !line.ends_with(" 0")).count()
+fn working(page: &str) -> usize {
+    metrics::values(page, "hinge_router_identities").filter(|remembered| *remembered > 0.0).count()
 }
 
 fn by_kind(verdict: &Json) -> Result<BTreeMap<String, u64>, String> {

@@ -18,17 +18,23 @@ const RATES: [u64; 3] = [50, 200, 2_000];
 /// How often each has its turn at a rate: what else the machine does should not fall on one alone.
 const TURNS: u32 = 2;
 
+/// Their places in a round.
+const COPY: usize = 0;
+const HINGE: usize = 1;
+const LEAN: usize = 2;
+
 /// The most memory that is wanted at full speed, in MiB, that for identities aside.
 const PEAK: u64 = 128;
 
 /// Speed and cost in one format. `None` where there is no broker.
 pub(crate) fn speed(options: &Options, of: (&str, Format, f64), report: &mut Report) -> Option<()> {
     let (name, format, wanted) = of;
-    let mut site = warm(options, name, format, report)?;
-    let mut rounds: Vec<[Speed; 2]> = Vec::new();
+    let mut site = warm(options, (name, format), &Who::COPIES, report)?;
+    let mut rounds: Vec<[Speed; 3]> = Vec::new();
     for round in 1..=options.rounds {
         site.write(options.events);
-        let both = Who::BOTH.map(|who| {
+        let [copy, lean] = Who::COPIES;
+        let all = [copy, Who::Hinge, lean].map(|who| {
             let outputs = site.outputs(who);
             let speed = speed::alone(&site, who);
             outputs.check(site.brokers(), &site.job, site.next);
@@ -36,31 +42,33 @@ pub(crate) fn speed(options: &Options, of: (&str, Format, f64), report: &mut Rep
             report.disturbed(speed.others);
             speed
         });
-        rounds.push(both);
+        rounds.push(all);
     }
-    let ratio = |of: fn(&Speed) -> f64| spread(rounds.iter().map(|[copy, hinge]| of(hinge) / of(copy)));
+    let told = |of: fn(&Speed) -> f64, opponent: usize| {
+        let [copy, hinge] = [opponent, HINGE].map(|who| spread(rounds.iter().map(|round| of(&round[who]))));
+        let (middle, least, most) =
+            spread(rounds.iter().map(|round| of(&round[HINGE]) / of(&round[opponent])));
+        let ratio = format!("{middle:.2} ({least:.2} to {most:.2})");
+        (middle, Row { copy: thousands(copy.0), ratio, ..Row::alone("", thousands(hinge.0)) })
+    };
     for (what, of, wanted) in [
         ("events per CPU second", (|speed| speed.per_cpu_second) as fn(&Speed) -> f64, wanted),
         ("events per second", |speed| speed.per_second, 0.8),
     ] {
-        let [copy, hinge] = [0, 1].map(|who| spread(rounds.iter().map(|round| of(&round[who]))));
-        let (middle, least, most) = ratio(of);
-        report.row(Row {
-            what: format!("{name}: {what}"),
-            hinge: thousands(hinge.0),
-            copy: thousands(copy.0),
-            ratio: format!("{middle:.2} ({least:.2} to {most:.2})"),
-            wanted: format!("at least {wanted}"),
-            met: Some(middle >= wanted),
-        });
+        let (ratio, row) = told(of, COPY);
+        let row = Row { what: format!("{name}: {what}"), ..row };
+        report.row(row.wanted(&format!("at least {wanted}"), ratio >= wanted));
+        let (_, row) = told(of, LEAN);
+        report.row(Row { what: format!("{name}: the same, copy told of failures only"), ..row });
     }
-    let broker = [0, 1].map(|who| format!("{:.1}", spread(rounds.iter().map(|round| round[who].broker)).0));
+    let broker =
+        [COPY, HINGE].map(|who| format!("{:.1}", spread(rounds.iter().map(|round| round[who].broker)).0));
     let [copy, hinge] = broker;
     report.row(Row { copy, ..Row::alone(&format!("{name}: broker, us per event"), hinge) });
     // The round that had the most beside what identities take.
     let beside = |speed: &Speed| speed.peak.saturating_sub(speed.identities.unwrap_or_default());
-    let [copy, hinge] =
-        rounds.iter().max_by_key(|[_, hinge]| beside(hinge)).expect("there is a round at least");
+    let [copy, hinge, _] =
+        rounds.iter().max_by_key(|[_, hinge, _]| beside(hinge)).expect("there is a round at least");
     let row = Row::alone(&format!("{name}: peak memory, MiB"), hinge.peak.to_string());
     let wanted = format!("at most {PEAK} + {} for identities", hinge.identities.unwrap_or_default());
     report.row(Row { copy: copy.peak.to_string(), ..row }.wanted(&wanted, beside(hinge) <= PEAK));
@@ -71,7 +79,7 @@ pub(crate) fn speed(options: &Options, of: (&str, Format, f64), report: &mut Rep
 
 /// Latency at each rate.
 pub(crate) fn latency(options: &Options, report: &mut Report) -> Option<()> {
-    let mut site = warm(options, "latency", Format::Json, report)?;
+    let mut site = warm(options, ("latency", Format::Json), &[Who::Copy], report)?;
     let mut both = Who::BOTH.map(|_| vec![Latency::default(); RATES.len()]);
     for _ in 0..TURNS {
         for (who, measured) in Who::BOTH.into_iter().zip(&mut both) {
@@ -106,7 +114,7 @@ pub(crate) fn latency(options: &Options, report: &mut Report) -> Option<()> {
 
 /// One process beside two, and beside several workers in one.
 pub(crate) fn processes(options: &Options, report: &mut Report) -> Option<()> {
-    let mut site = warm(options, "processes", Format::Json, report)?;
+    let mut site = warm(options, ("processes", Format::Json), &[], report)?;
     let one = Crew::one(Who::Hinge);
     let environment = vec![("HINGE_STREAM__WORKERS", options.workers.to_string())];
     let crews = [
@@ -134,9 +142,14 @@ pub(crate) fn processes(options: &Options, report: &mut Report) -> Option<()> {
     Some(())
 }
 
-/// A site where everybody has run once, and the copy knows what to write.
-pub(crate) fn warm(options: &Options, name: &str, format: Format, report: &mut Report) -> Option<Site> {
-    let mut site = Site::start(format, (&options.hinge, options.lean))?;
+/// A site where everybody has run once, and the copies know what to write.
+pub(crate) fn warm(
+    options: &Options,
+    (name, format): (&str, Format),
+    copies: &[Who],
+    report: &mut Report,
+) -> Option<Site> {
+    let mut site = Site::start(format, &options.hinge)?;
     let outputs = site.outputs(Who::Hinge);
     site.write(options.events);
     let hinge = speed::alone(&site, Who::Hinge);
@@ -150,9 +163,11 @@ pub(crate) fn warm(options: &Options, name: &str, format: Format, report: &mut R
         load(),
     );
     tell(&format!("{name}, warming up"), &hinge);
-    let outputs = site.outputs(Who::Copy);
-    tell(&format!("{name}, warming up"), &speed::alone(&site, Who::Copy));
-    outputs.check(site.brokers(), &site.job, site.next);
+    for copy in copies {
+        let outputs = site.outputs(*copy);
+        tell(&format!("{name}, warming up"), &speed::alone(&site, *copy));
+        outputs.check(site.brokers(), &site.job, site.next);
+    }
     report.number("load", load().into());
     Some(site)
 }

@@ -13,20 +13,26 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use crate::clients::{self, PATIENCE};
 use crate::copy::{CAUSE, Plan, Written};
 
-/// Whose outputs: the router's, or those of the copy, whose topics are named after the router's.
+/// Whose outputs: the router's, or those of a copy, whose topics are named after the router's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Hinge,
+    /// Told of the delivery of each record, and counts them.
     Copy,
+    /// Told of failed deliveries only, as `hinge` is.
+    LeanCopy,
 }
 
 impl Who {
     pub(crate) const BOTH: [Self; 2] = [Self::Copy, Self::Hinge];
 
+    pub(crate) const COPIES: [Self; 2] = [Self::Copy, Self::LeanCopy];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hinge => "hinge",
             Self::Copy => "bare copy",
+            Self::LeanCopy => "lean copy",
         }
     }
 
@@ -34,6 +40,7 @@ impl Who {
         match self {
             Self::Hinge => "hinge-router",
             Self::Copy => "bare-copy",
+            Self::LeanCopy => "lean-copy",
         }
     }
 
@@ -41,7 +48,7 @@ impl Who {
     pub(crate) fn topic(self, topic: &str) -> String {
         match self {
             Self::Hinge => topic.to_owned(),
-            Self::Copy => format!("copy-of-{topic}"),
+            Self::Copy | Self::LeanCopy => format!("{}-of-{topic}", self.group()),
         }
     }
 

@@ -37,7 +37,10 @@ pub(crate) fn end_of(reader: &BaseConsumer, topic: &str, partition: i32) -> i64 
     reader.fetch_watermarks(topic, partition, PATIENCE).expect("the broker answers").1
 }
 
-/// Of the bare copy: what `hinge run` tells librdkafka too.
+/// Of a bare copy: what `hinge run` tells librdkafka too, but that `hinge` also has statistics made each second and is
+/// told what becomes of each connection. The copies' producer may have more in its queue ([`copy_producer`]). Outside
+/// librdkafka: the copies have the system's allocator and one thread, `hinge` jemalloc and a second thread that hands
+/// records over.
 pub(crate) fn copy_consumer(brokers: &str, group: &str, instance: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     let settings = [
@@ -56,7 +59,7 @@ pub(crate) fn copy_consumer(brokers: &str, group: &str, instance: &str) -> Clien
         ("check.crcs", "true"),
         ("fetch.max.bytes", "4194304"),
         ("max.partition.fetch.bytes", "1048576"),
-        ("receive.message.max.bytes", "8388608"),
+        ("receive.message.max.bytes", "67108864"),
         ("queued.max.messages.kbytes", "8192"),
         ("queued.min.messages", "20000"),
         ("fetch.queue.backoff.ms", "5"),
@@ -68,7 +71,7 @@ pub(crate) fn copy_consumer(brokers: &str, group: &str, instance: &str) -> Clien
     config
 }
 
-/// The same of its producer.
+/// The same of its producer, in whose favour its queue is larger: `hinge` has at most 10,000 records and 16 MiB in it.
 pub(crate) fn copy_producer(brokers: &str, id: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     let settings = [

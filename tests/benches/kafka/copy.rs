@@ -28,8 +28,8 @@ const DRAIN_STEP: Duration = Duration::from_micros(300);
 const IDLE: Duration = Duration::from_millis(100);
 const CALL: Duration = Duration::from_secs(10);
 
-/// The argument of a copy that is told of failed deliveries only, as `hinge` is; else it is told of each record, as
-/// a program that nobody tuned is.
+/// The argument of a copy that is told of failed deliveries only, as `hinge` is; else it is told of each record and
+/// counts them, as a program that nobody tuned does.
 pub(crate) const LEAN: &str = "lean";
 
 /// The header of a notification that names its event.

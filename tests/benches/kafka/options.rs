@@ -6,7 +6,7 @@ use std::time::Duration;
 use hinge_tests::program;
 
 pub(crate) const USAGE: &str = "kafka [--quick] [--only json,avro,latency,processes,restart] [--events NUMBER] [--rounds NUMBER] \
-                                [--soak MINUTES] [--hinge PATH] [--workers NUMBER] [--lean-copy]";
+                                [--soak MINUTES] [--hinge PATH] [--workers NUMBER]";
 
 /// The parts of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,6 @@ pub(crate) struct Options {
     pub(crate) hinge: PathBuf,
     /// Also measure one process of so many workers.
     pub(crate) workers: usize,
-    /// Whether the copy is told of failed deliveries only.
-    pub(crate) lean: bool,
     /// Instead of everything else: work at half of the maximum for so long.
     pub(crate) soak: Option<Duration>,
 }
@@ -59,7 +57,6 @@ impl Options {
             quick: false,
             hinge: PathBuf::new(),
             workers: 2,
-            lean: false,
             soak: None,
         };
         let mut rest = arguments.iter();
@@ -74,7 +71,6 @@ impl Options {
                     options.lasting = Duration::from_secs(8);
                     options.quick = true;
                 }
-                "--lean-copy" => options.lean = true,
                 "--only" => options.arms = value()?.split(',').map(arm).collect::<Result<_, _>>()?,
                 "--events" => options.events = number(value()?)?,
                 "--rounds" => options.rounds = usize::try_from(number(value()?)?.max(1)).unwrap_or(1),

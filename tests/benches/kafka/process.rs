@@ -1,9 +1,9 @@
 //! What the system knows of a process: its time on a processor, its memory, its threads and descriptors.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::TcpListener;
+
+use hinge_tests::metrics;
 
 /// Linux counts a process's time in hundredths of a second for everybody who asks.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -73,35 +73,13 @@ pub(crate) fn free_address() -> String {
     listener.local_addr().expect("it is bound").to_string()
 }
 
-/// What `hinge` tells Prometheus; empty where it does not answer.
-pub(crate) fn metrics(address: &str) -> String {
-    let ask = || -> std::io::Result<String> {
-        let mut connection = TcpStream::connect(address)?;
-        connection.set_read_timeout(Some(Duration::from_secs(5)))?;
-        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: hinge\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().unwrap_or_default()
-}
-
 /// How many series there are in what was told.
-pub(crate) fn series(metrics: &str) -> u64 {
-    let series = metrics.lines().filter(|line| line.starts_with("hinge_"));
+pub(crate) fn series(page: &str) -> u64 {
+    let series = page.lines().filter(|line| line.starts_with("hinge_"));
     series.count().try_into().unwrap_or_default()
 }
 
 /// What the memory of identities needs, in MiB, if that is told.
-pub(crate) fn identity_mebibytes(metrics: &str) -> Option<u64> {
-    sum(metrics, "hinge_router_identity_bytes").map(|bytes| bytes >> 20)
-}
-
-/// The sum of a metric's series, if there are any.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, and bytes in memory")]
-pub(crate) fn sum(metrics: &str, name: &str) -> Option<u64> {
-    let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
-    let values = metrics.lines().filter(|line| of(line));
-    let values = values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    values.reduce(|sum, value| sum + value).map(|sum| sum as u64)
+pub(crate) fn identity_mebibytes(page: &str) -> Option<u64> {
+    metrics::sum(page, "hinge_router_identity_bytes").map(|bytes| bytes >> 20)
 }

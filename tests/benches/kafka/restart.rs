@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hinge_domain::Format;
 use hinge_tests::kafka::until;
+use hinge_tests::metrics;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::topic_partition_list::Offset;
@@ -13,7 +14,6 @@ use serde_json::json;
 use crate::check::Who;
 use crate::clients;
 use crate::options::Options;
-use crate::process;
 use crate::report::{Report, Row, thousands};
 use crate::site::{STUCK, Site};
 
@@ -32,7 +32,7 @@ struct Start {
 /// `None` where there is no broker.
 #[expect(clippy::cast_precision_loss, reason = "some millions")]
 pub(crate) fn measure(options: &Options, report: &mut Report) -> Option<()> {
-    let mut site = Site::start(Format::Json, (&options.hinge, options.lean))?;
+    let mut site = Site::start(Format::Json, &options.hinge)?;
     // Nothing of it is worked off: the group is told that it was.
     site.write(if options.quick { QUICK } else { RECORDS });
     stand_at_end(&site);
@@ -74,8 +74,8 @@ fn start(site: &Site, offsets: u64) -> Start {
     let (identities, identity_bytes) = until(STUCK, "everything is remembered", || {
         worker.must_run();
         let metrics = worker.metrics();
-        let identities = process::sum(&metrics, "hinge_router_identities")?;
-        (identities >= wanted).then_some((identities, process::sum(&metrics, "hinge_router_identity_bytes")?))
+        let identities = metrics::sum(&metrics, "hinge_router_identities")?;
+        (identities >= wanted).then_some((identities, metrics::sum(&metrics, "hinge_router_identity_bytes")?))
     });
     let took = started.elapsed();
     worker.stop();

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hinge_domain::Format;
 use hinge_router::output_topics;
-use hinge_stream::Log as _;
 use hinge_stream::kafka::{KafkaLog, Settings};
+use hinge_stream::{Log as _, TopicSpec};
 use hinge_tests::job::{self, Job};
 use hinge_tests::kafka::{Broker, until};
+use hinge_tests::metrics;
 use hinge_tests::program::{self, Running};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -32,8 +33,6 @@ pub(crate) struct Site {
     pub(crate) job: Job,
     folder: TempDir,
     hinge: PathBuf,
-    /// See [`copy::LEAN`].
-    lean: bool,
     /// The number of the next event to be written.
     pub(crate) next: u64,
 }
@@ -47,19 +46,20 @@ pub(crate) struct Worker {
 
 impl Site {
     /// `None` where there is no broker to be had, which has then been told.
-    pub(crate) fn start(format: Format, (hinge, lean): (&Path, bool)) -> Option<Self> {
+    pub(crate) fn start(format: Format, hinge: &Path) -> Option<Self> {
         let broker = Broker::start_full()?;
         let folder =
             tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is writable");
         let job = Job::write(format, &folder.path().join("policy"));
-        let site = Self { broker, job, folder, hinge: hinge.to_owned(), lean, next: 0 };
+        let site = Self { broker, job, folder, hinge: hinge.to_owned(), next: 0 };
         let policy = site.policy();
         let arguments = ["topics", "apply", "--inputs", "--brokers", site.brokers(), "--policy", &policy];
         Running::start(&mut program::program(hinge, arguments)).ended().well();
-        let mut copies = output_topics(site.job.policy(), 1);
-        for spec in &mut copies {
-            spec.name = Who::Copy.topic(&spec.name);
-        }
+        let outputs = output_topics(site.job.policy(), 1);
+        let of = |copy: Who| {
+            outputs.iter().cloned().map(move |spec| TopicSpec { name: copy.topic(&spec.name), ..spec })
+        };
+        let copies: Vec<TopicSpec> = Who::COPIES.into_iter().flat_map(of).collect();
         let log = KafkaLog::connect(Settings::new(site.brokers())).expect("the broker answers");
         log.topics().and_then(|mut topics| topics.create(&copies)).expect("topics can be created");
         Some(site)
@@ -94,10 +94,10 @@ impl Site {
                 let own = ["--instance", instance, "--admin", &admin];
                 program::program(&self.hinge, place.into_iter().chain(own))
             }
-            Who::Copy => {
+            Who::Copy | Who::LeanCopy => {
                 let this = std::env::current_exe().expect("a running program has a path");
                 let plan = self.plan().display().to_string();
-                let reports = if self.lean { copy::LEAN } else { "each" };
+                let reports = if who == Who::LeanCopy { copy::LEAN } else { "each" };
                 program::program(&this, [COPY, brokers, who.group(), instance, &plan, reports])
             }
         };
@@ -153,8 +153,9 @@ impl Worker {
     /// What it tells Prometheus; the copy tells nothing.
     pub(crate) fn metrics(&self) -> String {
         match self.who {
-            Who::Hinge => process::metrics(&self.admin),
-            Who::Copy => String::new(),
+            // Empty where it does not answer.
+            Who::Hinge => metrics::page(&self.admin).unwrap_or_default(),
+            Who::Copy | Who::LeanCopy => String::new(),
         }
     }
 
@@ -170,7 +171,7 @@ impl Worker {
                 self.running.signal("TERM");
                 self.running.ended().well();
             }
-            Who::Copy => self.running.kill(),
+            Who::Copy | Who::LeanCopy => self.running.kill(),
         }
     }
 }

@@ -36,7 +36,7 @@ const WHAT: [&str; 4] = ["memory, KiB", "descriptors", "threads", "series"];
     reason = "some thousands of events a second"
 )]
 pub(crate) fn measure(options: &Options, lasting: Duration, report: &mut Report) -> Option<()> {
-    let mut site = warm(options, "soak", Format::Json, report)?;
+    let mut site = warm(options, ("soak", Format::Json), &[], report)?;
     site.write(options.events);
     let most = speed::alone(&site, Who::Hinge);
     let rate = (most.per_second / 2.0) as u64;

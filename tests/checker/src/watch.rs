@@ -26,7 +26,13 @@ struct Found {
     end: i64,
 }
 
-/// Watches until standard input closes.
+/// Looks so many times more, each for [`LOOK`], when all that is visible should have been seen.
+const LAST_LOOKS: u32 = 40;
+
+/// How long it waits for a record.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Watches until standard input closes and nothing more comes.
 ///
 /// # Errors
 /// The addresses are none.
@@ -46,6 +52,10 @@ pub fn until_input_closes(log: &Log) -> Result<Seen, String> {
     let mut watcher = Watcher::new(log.consumer("hinge-checker")?);
     while !stopped.load(Ordering::Relaxed) {
         watcher.step(&found);
+    }
+    let mut empty = 0;
+    while empty < LAST_LOOKS {
+        empty = if watcher.step(&found) { 0 } else { empty + 1 };
     }
     Ok(watcher.seen)
 }
@@ -103,12 +113,13 @@ impl Watcher {
         }
     }
 
-    fn step(&mut self, found: &Receiver<Found>) {
+    /// Takes the next record; `false` where there is none for now.
+    fn step(&mut self, found: &Receiver<Found>) -> bool {
         while let Ok(found) = found.try_recv() {
             self.take_up(found);
         }
         // librdkafka goes on by itself when brokers come back; until then there is nothing to be done.
-        let Some(Ok(record)) = self.consumer.poll(Duration::from_millis(50)) else { return };
+        let Some(Ok(record)) = self.consumer.poll(LOOK) else { return false };
         let now = Instant::now();
         let topic = record.topic().to_owned();
         let record = Record::of(&record);
@@ -116,10 +127,10 @@ impl Watcher {
         let records = self.seen.records.entry((topic.clone(), record.partition)).or_default();
         match records.binary_search_by_key(&record.offset, |known| known.0) {
             // Read again, after the connection was lost.
-            Ok(place) if records[place].1 == digest => return,
+            Ok(place) if records[place].1 == digest => return true,
             Ok(_) => {
                 self.seen.changed.push(format!("{topic}/{}/{}", record.partition, record.offset));
-                return;
+                return true;
             }
             Err(place) => records.insert(place, (record.offset, digest)),
         }
@@ -130,6 +141,7 @@ impl Watcher {
             let bit = 1 << *self.bits.entry(topic).or_insert(next);
             note(&mut self.events, &mut self.seen, &record, (bit, now));
         }
+        true
     }
 
     fn take_up(&mut self, found: Found) {

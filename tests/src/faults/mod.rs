@@ -10,7 +10,6 @@ mod damage;
 mod deaths;
 mod disk;
 pub mod feed;
-mod http;
 mod inputs;
 mod judge;
 mod membership;
@@ -85,8 +84,9 @@ pub struct Fault {
     pub act: fn(&mut Stage, &Wanted),
     /// How workers may end by themselves; they are started again.
     pub exits: &'static [i32],
-    /// Whether something must be found, or the trial has no power.
-    pub must_show: bool,
+    /// What kinds of violation must be found, or the trial has no power; and no other kinds may be. None: all must be
+    /// well.
+    pub must_show: &'static [&'static str],
     /// Why it cannot be done here, if it cannot.
     pub impossible: fn() -> Option<&'static str>,
 }

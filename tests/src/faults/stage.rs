@@ -24,6 +24,7 @@ use super::judge::Watcher;
 use super::relay::Relay;
 use super::worker::{Ending, Start, Worker};
 use crate::kafka::{Broker, Layout};
+use crate::metrics;
 use crate::shop::write_policy;
 use crate::site::{Site, words};
 
@@ -337,6 +338,12 @@ impl Stage {
             self.complain(format!("not handled: {last}"));
         }
         took
+    }
+
+    /// How many records the workers have counted as handled.
+    pub fn counted(&self) -> u64 {
+        let pages = self.workers.iter().filter_map(Worker::metrics);
+        pages.filter_map(|page| metrics::sum(&page, "hinge_records_total")).sum()
     }
 
     /// Keeps what the workers count, for the judge.

@@ -18,7 +18,7 @@ const PLAIN: Fault = Fault {
     records: inputs::usual,
     act: calm,
     exits: &[],
-    must_show: false,
+    must_show: &[],
     impossible: || None,
 };
 
@@ -107,7 +107,7 @@ pub const FAULTS: &[Fault] = &[
         plan: |wanted| Plan { relayed: Relayed::First, ..usual(wanted, long(wanted, 300, 60)) },
         act: commits::delayed_unprotected,
         exits: &[70, 75],
-        must_show: true,
+        must_show: &["doubled"],
         ..PLAIN
     },
     Fault {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
+use crate::metrics;
 use crate::program::{Running, hinge};
 
 /// How the process is started.
@@ -197,7 +198,7 @@ impl Worker {
 
     /// Its metrics, as it shows them.
     pub fn metrics(&self) -> Option<String> {
-        crate::faults::http::get(&format!("127.0.0.1:{}", self.admin), "/metrics")
+        metrics::page(&format!("127.0.0.1:{}", self.admin)).ok()
     }
 
     /// Whether it is stopped by SIGSTOP.

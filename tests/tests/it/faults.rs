@@ -16,7 +16,6 @@ fn passes(fault: &str, events: u32) {
     let Some(verdict) = faults::run(fault, &Wanted::new(events, seed)) else { return };
     println!("{verdict}");
     assert_eq!(verdict["violations"], 0, "{} with seed {seed}: {verdict:#}", fault.name);
-    assert_eq!(verdict["fed_throughout"], true, "{}: nothing was written during the fault", fault.name);
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn ways_in(members: &[Member]) -> Vec<String> {
 fn described(manifest: &Path) -> Metadata {
     MetadataCommand::new()
         .manifest_path(manifest)
+        // What other platforms need has never been downloaded.
+        .no_deps()
         .other_options(["--offline".to_owned(), "--locked".to_owned()])
         .exec()
         .expect("cargo describes the workspace that it has just built")
