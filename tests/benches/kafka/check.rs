@@ -93,7 +93,7 @@ impl Outputs {
 
     /// What was written for each order. Every order has to be among the events.
     pub(crate) fn plan(&self, brokers: &str) -> Plan {
-        let topics = Who::Copy.topics();
+        let topics = Who::Hinge.topics();
         let mut plan =
             Plan { topics, orders: vec![Vec::new(); usize::try_from(ORDERS).expect("some thousands")] };
         self.read(brokers, &mut |topic, record| {

@@ -19,6 +19,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Message as _, Ow
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
 
+use crate::check::Who;
 use crate::clients;
 
 /// The batch rule of the router, restated: until nothing more is there, or so many.
@@ -149,7 +150,9 @@ pub(crate) fn run(arguments: &[String]) -> ! {
         panic!("five arguments: {arguments:?}")
     };
     let id = format!("{group}-{instance}");
-    let lean = reports == LEAN;
+    let (who, lean) = if reports == LEAN { (Who::LeanCopy, true) } else { (Who::Copy, false) };
+    let mut plan = Plan::read(Path::new(plan));
+    plan.topics.iter_mut().for_each(|topic| *topic = who.topic(topic));
     let producer: BaseProducer<Delivered> = clients::copy_producer(brokers, &id)
         .set("delivery.report.only.error", lean.to_string())
         .create_with_context(Delivered::default())
@@ -159,7 +162,7 @@ pub(crate) fn run(arguments: &[String]) -> ! {
         clients::copy_consumer(brokers, group, &id).create().expect("the settings are valid");
     consumer.subscribe(&[&job::topic()]).expect("the topic is there");
     let mut output = Output {
-        plan: Plan::read(Path::new(plan)),
+        plan,
         producer,
         next: vec![-1; usize::try_from(job::PARTITIONS).expect("there are few")],
         sent: 0,
