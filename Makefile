@@ -52,12 +52,20 @@ bench-kafka: build-setup ## The real program beside a bare copy on a real broker
 	cargo build --release --locked -p hinge
 	cargo bench --locked -p hinge-tests --bench kafka -- $(ARGS)
 
-torture: build-setup ## A minute of each fuzz target and every fault once, shortly (half an hour); ARGS="faults --seeds 3 --full true", "trial", "list", "kill .."
+torture: build-setup ## A minute of each fuzz target, every planted bug and every fault once, shortly (40 minutes); ARGS=all: all of it at length (a day); "faults --only F5 --seeds 3 --full true", "planted", "trial", "list", "kill .."
 	@deploy/setup.sh tests
 	cargo build --locked -p hinge -p hinge-checker -p hinge-tests --bins $(FAILING)
 ifeq ($(strip $(ARGS)),)
 	@tests/fuzz/run 60 || [ $$? = 3 ]
+	target/debug/torture planted
 	target/debug/torture faults
+else ifeq ($(strip $(ARGS)),all)
+	@failed=0; \
+	tests/fuzz/run 600 || [ $$? = 3 ] || failed=1; \
+	for seed in 1 2 3; do target/debug/torture planted --seed $$seed || failed=1; done; \
+	target/debug/torture faults --seeds 3 --full true || failed=1; \
+	target/debug/torture trial || failed=1; \
+	exit $$failed
 else
 	target/debug/torture $(ARGS)
 endif

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::deaths::limited;
+use super::trial::rounded;
 use super::{Stage, Wanted};
 
 /// From the moment at which the broker answers again until all partitions move on.
@@ -100,9 +101,11 @@ pub(super) fn disk_filled(stage: &mut Stage, _: &Wanted) {
     stage.feed.set_haunted(false);
     stage.disk.as_ref().expect("the plan asks for one").fill();
     // Segments are made in advance only in part, so that the disk is missed at some write soon.
-    stage.go_on_for(Duration::from_secs(10));
-    let ended = std::net::TcpStream::connect(stage.address()).is_err();
-    stage.note("the_broker_ended", ended);
+    let ended = stage.until(PATIENCE, "the broker ends for want of room", |stage| {
+        std::net::TcpStream::connect(stage.address()).is_err()
+    });
+    stage.note("the_broker_ended_after_seconds", ended.map(rounded));
+    stage.go_on_for(Duration::from_secs(5));
     stage.broker().kill();
     stage.disk.as_ref().expect("the plan asks for one").free();
     if !stage.broker().try_restart() {

@@ -25,7 +25,7 @@ const LINGERING: &str = "after-burst=sleep(200)";
 
 /// With the protection.
 pub(super) fn delayed(stage: &mut Stage, wanted: &Wanted) {
-    for _ in 0..if wanted.full { 20 } else { 3 } {
+    for _ in 0..if wanted.full { 200 } else { 3 } {
         delay(stage, LINGERING);
     }
     let renewed = stage.workers[0].renewed();

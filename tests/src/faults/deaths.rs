@@ -11,6 +11,9 @@ const RESTART: Duration = Duration::from_secs(5);
 /// From a death until a peer has taken over: the session's 10 s, and what a transaction's end takes.
 const TAKEOVER: Duration = Duration::from_secs(10 + 25);
 
+/// Records a second while workers are asked to end.
+const BURST: u32 = 1_000;
+
 /// Longer than anything here may take; what takes longer than its own limit is told with its time.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -35,7 +38,7 @@ pub(super) fn restarted(stage: &mut Stage, wanted: &Wanted) {
         die_at(stage, victim, point, passes);
         resume(stage, victim);
     }
-    for _ in 0..wanted.kills {
+    for _ in 0..if wanted.full { wanted.kills.max(60) } else { wanted.kills } {
         let victim = stage.rng.usize(..2);
         let wait =
             stage.between(Duration::from_millis(300), Duration::from_secs(if wanted.full { 8 } else { 2 }));
@@ -79,6 +82,7 @@ pub(super) fn taken_over(stage: &mut Stage, wanted: &Wanted) {
 /// Asked to end at random moments of a burst; ends with 0 in time and leaves no transaction open.
 pub(super) fn asked_to_end(stage: &mut Stage, wanted: &Wanted) {
     stage.feed.set_haunted(false);
+    stage.feed.set_rate(BURST);
     let turns = if wanted.full { 20 } else { 6 };
     for turn in 0..turns {
         let wait = stage.between(Duration::ZERO, Duration::from_millis(1_500));

@@ -82,6 +82,9 @@ pub(super) fn reset(stage: &mut Stage, wanted: &Wanted) {
     });
     let after = settled(stage);
     stage.note("connections_ended", ended);
+    if ended < usize::try_from(time.as_secs()).unwrap_or_default() {
+        stage.complain(format!("only {ended} connections were ended in {time:?}"));
+    }
     stage.note("descriptors", serde_json::json!({"before": before, "most": most, "after": after}));
     let tries =
         stage.workers.iter().map(|worker| worker.log().matches("Kafka client reports an error").count());

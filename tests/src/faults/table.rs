@@ -51,7 +51,8 @@ fn long(wanted: &Wanted, full: u64, short: u64) -> Duration {
     seconds(if wanted.full { full } else { short })
 }
 
-/// A broker that is gone for long is no reason to stay: 69. What was in doubt may have been decided by others: 75.
+/// A broker that is gone for long is no reason to stay: 69. After one has gone away, the group may take a worker's seat
+/// for somebody else's: 75 (ARCHITECTURE.md, Known limits); the verdict lists each.
 const UNREACHABLE: &[i32] = &[69, 75];
 
 /// Every fault, in the order in which they run.
@@ -60,7 +61,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "F1",
         what: "a worker dies at each point of a transaction, then at random; is started again at once",
-        plan: |wanted| usual(wanted, long(wanted, 120, 60)),
+        plan: |wanted| usual(wanted, long(wanted, 420, 60)),
         act: deaths::restarted,
         ..PLAIN
     },
@@ -256,7 +257,10 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "F30",
         what: "ten times as many records a second",
-        plan: |wanted| usual(wanted, long(wanted, 1_300, 170)),
+        plan: |wanted| Plan {
+            rate: wanted.rate.unwrap_or(if wanted.full { 500 } else { 200 }),
+            ..usual(wanted, long(wanted, 1_300, 170))
+        },
         act: inputs::burst,
         ..PLAIN
     },

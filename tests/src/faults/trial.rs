@@ -139,6 +139,15 @@ fn end(stage: &mut Stage) -> Option<Duration> {
         stage.until(COUNTED, "what is handled is counted", |stage| stage.counted() >= inputs);
         stage.keep_metrics();
     }
+    let miscounted = |stage: &mut Stage| stage.workers.iter().find_map(Worker::miscounted);
+    let mut last = None;
+    stage.until(COUNTED, "each worker has counted the troubles that it told of", |stage| {
+        last = miscounted(stage);
+        last.is_none()
+    });
+    if let Some(why) = last {
+        stage.complain(why);
+    }
     let asked = Instant::now();
     stage.workers.iter_mut().for_each(Worker::ask_to_end);
     for number in 0..stage.workers.len() {

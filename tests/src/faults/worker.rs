@@ -9,6 +9,9 @@ use serde_json::{Value as Json, json};
 use crate::metrics;
 use crate::program::{Running, hinge};
 
+/// What it says when it takes a new producer.
+const UNCLEAN: &str = "a transaction did not end cleanly";
+
 /// How the process is started.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -188,7 +191,7 @@ impl Worker {
 
     /// How often it took a new producer, because it could not know how a transaction had ended.
     pub fn renewed(&self) -> usize {
-        self.log().matches("a transaction did not end cleanly").count()
+        self.log().matches(UNCLEAN).count()
     }
 
     /// Whether it has partitions, or had some.
@@ -199,6 +202,25 @@ impl Worker {
     /// Its metrics, as it shows them.
     pub fn metrics(&self) -> Option<String> {
         metrics::page(&format!("127.0.0.1:{}", self.admin)).ok()
+    }
+
+    /// What it counted of its own troubles and did not say in this life, or said and did not count.
+    pub fn miscounted(&self) -> Option<String> {
+        let (said, page) = (self.log_now(), self.metrics()?);
+        let count = |name| metrics::sum(&page, name).unwrap_or_default();
+        let restarts = count("hinge_router_worker_restarts_total");
+        let uncertain = count("hinge_router_transactions_uncertain_total");
+        let said_of = |words| said.matches(words).count() as u64;
+        let (restarted, renewed) = (said_of("a worker cannot go on for now"), said_of(UNCLEAN));
+        // What happened last before a worker was started again is not counted any more.
+        let is_right = restarts == restarted && (uncertain == renewed || restarts > 0 && uncertain < renewed);
+        (!is_right).then(|| {
+            format!(
+                "worker {}: {restarted} restarts and {renewed} uncertain transactions were told, {restarts} and \
+                 {uncertain} counted",
+                self.instance
+            )
+        })
     }
 
     /// Whether it is stopped by SIGSTOP.
@@ -214,6 +236,7 @@ impl Worker {
             "descriptors": count("fd"),
             "threads": count("task"),
             "resident_kib": self.resident_kib(),
+            "most_resident_kib": self.most_resident_kib(),
         })
     }
 

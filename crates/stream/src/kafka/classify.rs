@@ -88,12 +88,16 @@ pub(super) enum ConsumerClass {
     Fatal,
     /// A batch cannot be read; the partition stands still until somebody looks.
     Unreadable,
-    /// The client goes on by itself.
+    /// What happens while brokers and members come and go; the client goes on by itself.
     Transient,
+    /// Nobody has said what it means; the client goes on by itself, and somebody should look.
+    Unknown,
 }
 
-/// Classifies an error that polling a consumer brought. Other than with transactions, librdkafka
-/// itself tries everything again that it does not call fatal, so the unknown is transient here.
+/// Classifies an error that polling a consumer brought. Other than with transactions, librdkafka tries everything
+/// again that it does not call fatal, and tells of it once only; so what is unknown does not end the process, but is
+/// told as a warning. What it leads to shows by itself: a partition that stands still is found from the statistics, and
+/// a worker without partitions is not ready.
 pub(super) fn consumer_class(signs: Signs) -> ConsumerClass {
     match signs.code {
         code if is_denial(code) => ConsumerClass::Denied,
@@ -103,8 +107,65 @@ pub(super) fn consumer_class(signs: Signs) -> ConsumerClass {
         Code::BadCompression | Code::BadMessage | Code::InvalidMessage | Code::MessageSizeTooLarge => {
             ConsumerClass::Unreadable
         }
-        _ => ConsumerClass::Transient,
+        code if is_transient(code) => ConsumerClass::Transient,
+        _ => ConsumerClass::Unknown,
     }
+}
+
+/// Whether brokers, leaders, coordinators or members of the group are only just changing, or out of reach.
+fn is_transient(code: Code) -> bool {
+    is_out_of_reach(code) || is_moving(code) || is_regrouping(code)
+}
+
+fn is_out_of_reach(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::BrokerDestroy
+            | Code::BrokerNotAvailable
+            | Code::ThrottlingQuotaExceeded
+    )
+}
+
+fn is_moving(code: Code) -> bool {
+    matches!(
+        code,
+        // Topics are made, and get partitions, while we run.
+        Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicId
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::ReplicaNotAvailable
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::UnstableOffsetCommit
+    )
+}
+
+fn is_regrouping(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::WaitingForCoordinator
+            | Code::RebalanceInProgress
+            | Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::MemberIdRequired
+            | Code::AssignmentLost
+            | Code::PollExceeded
+    )
 }
 
 /// Whether a broker refuses us by name or by right.
@@ -179,6 +240,10 @@ mod tests {
             (Code::AllBrokersDown, false, ConsumerClass::Transient),
             (Code::UnknownTopicOrPartition, false, ConsumerClass::Transient),
             (Code::PollExceeded, false, ConsumerClass::Transient),
+            (Code::NotCoordinator, false, ConsumerClass::Transient),
+            (Code::InconsistentGroupProtocol, false, ConsumerClass::Unknown),
+            (Code::GroupMaxSizeReached, false, ConsumerClass::Unknown),
+            (Code::Unknown, false, ConsumerClass::Unknown),
             (Code::AutoOffsetReset, false, ConsumerClass::OutOfRange),
             (Code::OffsetOutOfRange, false, ConsumerClass::OutOfRange),
             (Code::GroupAuthorizationFailed, false, ConsumerClass::Denied),

@@ -9,6 +9,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 
 use super::classify::{ConsumerClass, Signs, consumer_class};
 use super::context::PlainContext;
+use super::deadline::Deadline;
 use super::{Settings, config, headers, start};
 use crate::{Error, Offset, Record, Timestamp, TopicPartition};
 
@@ -79,7 +80,27 @@ impl PartitionReader {
         if self.place.as_ref() == Some(place) && self.next == from {
             return Ok(());
         }
-        let (oldest, end) = start::bounds(&self.consumer, place)?;
+        let bounds = start::bounds(&self.consumer, place)?;
+        self.go_between(place, from, bounds)
+    }
+
+    /// The same, with an error where the brokers do not tell in time what is there.
+    pub(super) fn go_to_by(
+        &mut self,
+        deadline: Deadline,
+        place: &TopicPartition,
+        from: Offset,
+    ) -> Result<(), Error> {
+        let bounds = start::bounds_by(deadline, &self.consumer, place)?;
+        self.go_between(place, from, bounds)
+    }
+
+    fn go_between(
+        &mut self,
+        place: &TopicPartition,
+        from: Offset,
+        (oldest, end): (Offset, Offset),
+    ) -> Result<(), Error> {
         let begin = from.max(oldest).min(end);
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(&place.topic, place.partition, rdkafka::Offset::Offset(begin.0))
@@ -119,6 +140,10 @@ impl PartitionReader {
                 }
                 match consumer_class(Signs::from(&error)) {
                     ConsumerClass::Transient => Ok(Step::Nothing),
+                    ConsumerClass::Unknown => {
+                        tracing::warn!(%place, %error, "a reader reports an error that is none of the usual; it tries again by itself");
+                        Ok(Step::Nothing)
+                    }
                     ConsumerClass::Denied => {
                         let doing = format!("reading `{place}`");
                         Err(Error::BrokerDenied { doing, source: error.into() })

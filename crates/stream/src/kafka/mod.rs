@@ -11,6 +11,8 @@
 mod appender;
 mod assignment;
 mod bounds;
+#[cfg(test)]
+mod broken_tests;
 mod caller;
 mod classify;
 mod config;
@@ -32,6 +34,8 @@ mod start;
 mod topics;
 mod transaction;
 mod unreadable;
+#[cfg(test)]
+mod unreadable_tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

@@ -61,6 +61,10 @@ impl KafkaSession {
                 tracing::debug!(%error, "the consumer goes on by itself");
                 Ok(())
             }
+            ConsumerClass::Unknown => {
+                tracing::warn!(%error, group = %self.group, "the consumer reports an error that is none of the usual; it tries again by itself");
+                Ok(())
+            }
             ConsumerClass::Unreadable => {
                 tracing::warn!(%error, "a batch cannot be read; looking for its partition");
                 // What lies behind it may come next, as if nothing were in between.

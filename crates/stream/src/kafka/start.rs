@@ -98,7 +98,15 @@ pub(super) fn bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     place: &TopicPartition,
 ) -> Result<(Offset, Offset), Error> {
-    let deadline = Deadline::after(PATIENCE);
+    bounds_by(Deadline::after(PATIENCE), consumer, place)
+}
+
+/// The same for somebody who does not wait long.
+pub(super) fn bounds_by<C: ConsumerContext>(
+    deadline: Deadline,
+    consumer: &BaseConsumer<C>,
+    place: &TopicPartition,
+) -> Result<(Offset, Offset), Error> {
     again(deadline, &format!("asking for the ends of `{place}`"), || {
         consumer.fetch_watermarks(&place.topic, place.partition, deadline.slice(SLICE))
     })

@@ -4,8 +4,9 @@
 //! were not there, after others it asks for it for ever. So at the first sign each partition is read once more,
 //! alone, from where we are: the one that fails stands still, and the others go on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::incoming::{PartitionReader, Step};
 use super::session::KafkaSession;
 use crate::{Error, Offset, Polled, TopicPartition};
@@ -60,9 +61,16 @@ impl KafkaSession {
     ) -> Result<Option<String>, Error> {
         // One of its own: what another one has fetched would not be asked for again.
         let mut reader = PartitionReader::strict(&self.settings, &self.group)?;
-        reader.go_to(place, next)?;
-        let began = Instant::now();
-        while began.elapsed() < LOOK {
+        let deadline = Deadline::after(LOOK);
+        match reader.go_to_by(deadline, place, next) {
+            // Nobody leads it for now, which is the brokers' affair and passes; it is suspected again if it does not move.
+            Err(error @ (Error::TimedOut { .. } | Error::BrokerUnreachable { .. })) => {
+                tracing::warn!(%place, %error, "a partition cannot be looked at for now");
+                return Ok(None);
+            }
+            looking => looking?,
+        }
+        while !deadline.is_over() {
             match reader.step(Duration::from_millis(100))? {
                 Step::Record(_) | Step::End => return Ok(None),
                 Step::Unreadable(error) => return Ok(Some(error.to_string())),

@@ -1,0 +1,43 @@
+//! Looking for a batch that cannot be read, where the brokers do not let us look.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::mocking::MockCluster;
+
+use super::Settings;
+use super::session::KafkaSession;
+use super::unreadable::Suspicion;
+use crate::{Limits, Polled, Session as _, SessionOptions, StartAt, TopicPartition};
+
+const AWHILE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_partition_that_nobody_leads_is_not_called_unreadable_and_ends_nobody() {
+    let brokers = MockCluster::new(1).unwrap();
+    brokers.create_topic("in", 1, 1).unwrap();
+    let options = SessionOptions {
+        group: "g".to_owned(),
+        instance: "0".to_owned(),
+        topics: vec!["in".to_owned()],
+        start_at: Some(StartAt::Earliest),
+    };
+    let mut session = KafkaSession::open(&Settings::new(brokers.bootstrap_servers()), &options).unwrap();
+    let limits = Limits { records: 1, bytes: 1, wait: Duration::from_millis(100) };
+    let began = Instant::now();
+    let given = loop {
+        match session.poll(&limits).unwrap() {
+            Polled::Given(given) => break given,
+            _ => assert!(began.elapsed() < AWHILE, "the group gives us nothing"),
+        }
+    };
+    let place = TopicPartition::new("in", 0);
+    assert!(given.contains_key(&place), "{given:?}");
+
+    brokers.partition_leader("in", 0, None).unwrap();
+    for suspicion in [Suspicion::Standing(place), Suspicion::Error] {
+        session.suspicion = Some(suspicion);
+        let found = session.look_into_suspicion().unwrap();
+        assert!(found.is_none(), "{found:?}");
+    }
+    assert!(session.assignment.standing().is_empty());
+}
