@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::Settings;
 use super::session::KafkaSession;
@@ -10,6 +11,9 @@ use super::unreadable::Suspicion;
 use crate::{Limits, Polled, Session as _, SessionOptions, StartAt, TopicPartition};
 
 const AWHILE: Duration = Duration::from_secs(30);
+
+/// More requests than are made here.
+const MANY: usize = 10_000;
 
 #[test]
 fn a_partition_that_nobody_leads_is_not_called_unreadable_and_ends_nobody() {
@@ -33,7 +37,9 @@ fn a_partition_that_nobody_leads_is_not_called_unreadable_and_ends_nobody() {
     let place = TopicPartition::new("in", 0);
     assert!(given.contains_key(&place), "{given:?}");
 
-    brokers.partition_leader("in", 0, None).unwrap();
+    // Without a leader at all, the invented broker falls over.
+    let nobody = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; MANY];
+    brokers.request_errors(RDKafkaApiKey::ListOffsets, &nobody);
     for suspicion in [Suspicion::Standing(place), Suspicion::Error] {
         session.suspicion = Some(suspicion);
         let found = session.look_into_suspicion().unwrap();
