@@ -1,5 +1,6 @@
 //! How long it takes from an event's being written to its notifications' being readable.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use crate::speed::Crew;
 
 /// What is written before anything is measured: whoever starts is not at its best yet.
 const PRIMER: u64 = 4_000;
+/// What takes longer, in milliseconds, is told with its time.
+const STALL: f64 = 60.0;
 /// The beginning of each rate is not measured either.
 const SETTLING: Duration = Duration::from_secs(1);
 
@@ -95,7 +98,23 @@ fn at_rate(site: &mut Site, who: Who, (rate, lasting): (u64, Duration)) -> Laten
     let begun = written[0];
     let took = arrived.into_iter().filter_map(|(event, at)| {
         let written = written[usize::try_from(event - first).ok()?];
-        (written - begun >= SETTLING).then(|| (at - written).as_secs_f64() * 1e3)
+        (written - begun >= SETTLING).then(|| (written - begun, (at - written).as_secs_f64() * 1e3))
     });
-    Latency(took.collect())
+    let took: Vec<(Duration, f64)> = took.collect();
+    tell_stalls(&took, (rate, who));
+    Latency(took.into_iter().map(|(_, took)| took).collect())
+}
+
+/// When it took long: a few stalls of a machine make a high percentile as well as many slow events do.
+fn tell_stalls(took: &[(Duration, f64)], (rate, who): (u64, Who)) {
+    let mut worst: BTreeMap<u64, f64> = BTreeMap::new();
+    for (written, took) in took.iter().filter(|(_, took)| *took > STALL) {
+        let most = worst.entry(written.as_secs()).or_default();
+        *most = most.max(*took);
+    }
+    let seconds: Vec<String> =
+        worst.iter().map(|(second, took)| format!("{took:.0} ms in second {second}")).collect();
+    if !seconds.is_empty() {
+        println!("latency at {rate}, {}: up to {}", who.name(), seconds.join(", "));
+    }
 }

@@ -38,7 +38,7 @@ fn a_partition_that_nobody_leads_is_not_called_unreadable_and_ends_nobody() {
     assert!(given.contains_key(&place), "{given:?}");
 
     // Without a leader at all, the invented broker falls over.
-    let nobody = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; MANY];
+    let nobody = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE; MANY];
     brokers.request_errors(RDKafkaApiKey::ListOffsets, &nobody);
     for suspicion in [Suspicion::Standing(place), Suspicion::Error] {
         session.suspicion = Some(suspicion);
