@@ -5,6 +5,7 @@
 //! to remember: after a restart the stretch is read back, and the answers are the same. Rejected
 //! records never enter, held ones only once they are released; the caller simply does not offer them.
 
+mod row;
 mod seen;
 mod singles;
 

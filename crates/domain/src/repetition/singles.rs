@@ -1,11 +1,11 @@
 //! Every record in the order in which it was met, and which identities were met once, in as few bytes as that takes:
 //! a window of two million records is remembered for each partition.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
+use super::row::Row;
 use super::seen::{Fingerprint, Seen, Sighting};
 use crate::Identity;
 
@@ -25,7 +25,7 @@ struct Met {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Singles {
-    met: VecDeque<Met>,
+    met: Row<Met>,
     /// The number of the first of them.
     first: Number,
     /// The numbers of those whose identity was met once.
@@ -112,7 +112,7 @@ impl Singles {
 
     /// The bytes that are reserved.
     pub(super) fn bytes(&self) -> usize {
-        self.met.capacity() * size_of::<Met>() + self.once.allocation_size()
+        self.met.bytes() + self.once.allocation_size()
     }
 
     fn at(&self, number: Number) -> &Met {
@@ -120,6 +120,6 @@ impl Singles {
     }
 }
 
-fn place(met: &VecDeque<Met>, first: Number, number: Number) -> &Met {
+fn place(met: &Row<Met>, first: Number, number: Number) -> &Met {
     &met[number.wrapping_sub(first) as usize]
 }

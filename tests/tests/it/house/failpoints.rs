@@ -67,8 +67,7 @@ fn described(manifest: &Path) -> Metadata {
     MetadataCommand::new()
         .manifest_path(manifest)
         // What other platforms need has never been downloaded.
-        .no_deps()
-        .other_options(["--offline".to_owned(), "--locked".to_owned()])
+        .other_options(["--offline", "--locked", "--filter-platform", &host()].map(str::to_owned))
         .exec()
         .expect("cargo describes the workspace that it has just built")
 }
@@ -127,12 +126,24 @@ fn scripts(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// What the compiler says of the module with the points alone, with the feature or without it.
-fn compiled(feature: bool, debug_assertions: &str) -> (bool, String) {
+fn rustc() -> Command {
     let compiler = env::var_os("CARGO")
         .map_or_else(|| "rustc".into(), |cargo| Path::new(&cargo).with_file_name("rustc"));
+    Command::new(compiler)
+}
+
+/// The platform that this is.
+fn host() -> String {
+    let output = rustc().arg("-vV").output().expect("the compiler that has just built this can be run");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("every compiler names its host").to_owned()
+}
+
+/// What the compiler says of the module with the points alone, with the feature or without it.
+fn compiled(feature: bool, debug_assertions: &str) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(compiler);
+    let mut command = rustc();
     command.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "--out-dir"]);
     command.arg(folder.path()).args(["-C", &format!("debug-assertions={debug_assertions}")]);
     if feature {
