@@ -88,6 +88,7 @@ pub(crate) fn copy_producer(brokers: &str, id: &str) -> ClientConfig {
         ("queue.buffering.max.kbytes", "65536"),
         ("transactional.id", id),
         ("transaction.timeout.ms", "15000"),
+        ("retry.backoff.ms", "10"),
     ];
     for (name, value) in settings {
         config.set(name, value);

@@ -110,6 +110,9 @@ pub(super) fn transactional_producer(settings: &Settings, options: &SessionOptio
         .set("client.id", transactional_id(options))
         .set("transactional.id", transactional_id(options))
         .set("transaction.timeout.ms", "15000")
+        // The coordinator takes one change of a transaction at a time, and positions may come while partitions are being
+        // added: it says so, and is asked again. By default that is 100 ms later.
+        .set("retry.backoff.ms", "10")
         // What arrived is only counted down: a report for each record would cost 15 % of the process's time.
         .set("delivery.report.only.error", "true")
         // So that we hear of each connection that breaks: a transaction may then not be what it seems.
