@@ -52,7 +52,7 @@ bench-kafka: build-setup ## The real program beside a bare copy on a real broker
 	cargo build --release --locked -p hinge
 	cargo bench --locked -p hinge-tests --bench kafka -- $(ARGS)
 
-torture: build-setup ## A minute of each fuzz target, every planted bug and every fault once, shortly (40 minutes); ARGS=all: all of it at length (a day); "faults --only F5 --seeds 3 --full true", "planted", "trial", "list", "kill .."
+torture: build-setup ## A minute of each fuzz target, every planted bug and every fault once, shortly (half an hour and more); ARGS=all: all of it at length (many hours); "faults --only F5 --seeds 3 --full true", "planted", "trial", "list", "kill .."
 	@deploy/setup.sh tests
 	cargo build --locked -p hinge -p hinge-checker -p hinge-tests --bins $(FAILING)
 ifeq ($(strip $(ARGS)),)

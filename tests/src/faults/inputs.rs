@@ -20,8 +20,8 @@ const RECORD_MOST: usize = 1_000_000;
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// The most that may ever be resident, in MiB: twice what a worker may have at full speed, for a program that is not
-/// optimised and whose allocator is the system's, with the identities of some hundred thousand inputs.
+/// The most that may ever be resident, in MiB: twice what a worker may have at full speed, which leaves room for
+/// identities of the inputs.
 const RESIDENT_MOST: u64 = 256;
 
 /// The troubled shop.

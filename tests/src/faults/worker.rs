@@ -206,7 +206,11 @@ impl Worker {
 
     /// What it counted of its own troubles and did not say in this life, or said and did not count.
     pub fn miscounted(&self) -> Option<String> {
-        let (said, page) = (self.log_now(), self.metrics()?);
+        self.running.as_ref()?;
+        let Some(page) = self.metrics() else {
+            return Some(format!("worker {} tells no metrics", self.instance));
+        };
+        let said = self.log_now();
         let count = |name| metrics::sum(&page, name).unwrap_or_default();
         let restarts = count("hinge_router_worker_restarts_total");
         let uncertain = count("hinge_router_transactions_uncertain_total");

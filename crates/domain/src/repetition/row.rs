@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn it_is_what_a_deque_is_whatever_is_done_to_it() {
         let (mut row, mut deque) = (Row::default(), VecDeque::new());
-        // Grows beyond some pieces, shrinks at both ends to nothing, and again; the steps share no factor with a piece.
+        // Grows beyond some pieces, shrinks at both ends to nothing, and again.
         let steps = [
             (7, 0, 0),
             (0, 3, 4),

@@ -1,7 +1,7 @@
 //! What a worker keeps of what is under way, at most. All of it is bounded, and the bounds add up: a test holds the
 //! table in ARCHITECTURE.md to these numbers, and their sum to what a worker may take.
 //!
-//! Not among them: what is remembered of events (52 bytes each), the policy, and what a process needs anyway.
+//! Not among them: what is remembered of events (51 bytes each), the policy, and what a process needs anyway.
 
 /// A place where something waits.
 #[derive(Clone, Copy, Debug)]

@@ -11,11 +11,11 @@
 mod appender;
 mod assignment;
 mod bounds;
-#[cfg(test)]
-mod broken_tests;
 mod caller;
 mod classify;
 mod config;
+#[cfg(test)]
+mod connection_tests;
 mod context;
 mod deadline;
 mod ending;

@@ -18,9 +18,19 @@ use rdkafka::util::Timeout;
 use super::context::{Ear, lock};
 use super::transaction::TransactionalProducer;
 use super::{Settings, config};
-use crate::{ExitCode, Outgoing, SessionOptions};
+use crate::{ExitCode, Outgoing, SessionOptions, StartAt};
 
 const AWHILE: Duration = Duration::from_secs(20);
+
+/// A worker that consumes these topics.
+pub(super) fn worker_of(topics: &[&str]) -> SessionOptions {
+    SessionOptions {
+        group: "g".to_owned(),
+        instance: "0".to_owned(),
+        topics: topics.iter().copied().map(str::to_owned).collect(),
+        start_at: Some(StartAt::Earliest),
+    }
+}
 
 /// Keeps the offsets that were acknowledged.
 #[derive(Default)]
@@ -89,13 +99,8 @@ fn a_topic_that_may_not_be_written_is_told_as_a_refusal_at_the_first_transaction
     for asked in [RDKafkaApiKey::Produce, RDKafkaApiKey::AddPartitionsToTxn] {
         let brokers = MockCluster::new(1).unwrap();
         brokers.create_topic("t", 1, 1).unwrap();
-        let options = SessionOptions {
-            group: "g".to_owned(),
-            instance: "0".to_owned(),
-            topics: Vec::new(),
-            start_at: None,
-        };
-        let config = config::transactional_producer(&Settings::new(brokers.bootstrap_servers()), &options);
+        let config =
+            config::transactional_producer(&Settings::new(brokers.bootstrap_servers()), &worker_of(&[]));
         let mut producer = TransactionalProducer::new(config, "g-0".to_owned()).unwrap();
         producer.take_over().unwrap();
         producer.begin().unwrap();

@@ -6,9 +6,10 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::Settings;
+use super::refused_tests::worker_of;
 use super::session::KafkaSession;
 use super::unreadable::Suspicion;
-use crate::{Limits, Polled, Session as _, SessionOptions, StartAt, TopicPartition};
+use crate::{Limits, Polled, Session as _, TopicPartition};
 
 const AWHILE: Duration = Duration::from_secs(30);
 
@@ -19,12 +20,7 @@ const MANY: usize = 10_000;
 fn a_partition_that_nobody_leads_is_not_called_unreadable_and_ends_nobody() {
     let brokers = MockCluster::new(1).unwrap();
     brokers.create_topic("in", 1, 1).unwrap();
-    let options = SessionOptions {
-        group: "g".to_owned(),
-        instance: "0".to_owned(),
-        topics: vec!["in".to_owned()],
-        start_at: Some(StartAt::Earliest),
-    };
+    let options = worker_of(&["in"]);
     let mut session = KafkaSession::open(&Settings::new(brokers.bootstrap_servers()), &options).unwrap();
     let limits = Limits { records: 1, bytes: 1, wait: Duration::from_millis(100) };
     let began = Instant::now();

@@ -10,8 +10,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use rdkafka::util::Timeout;
 
 use super::context::Ear;
+use super::refused_tests::worker_of;
 use super::{Settings, config};
-use crate::SessionOptions;
 
 const AWHILE: Duration = Duration::from_secs(20);
 
@@ -49,13 +49,8 @@ fn until(producer: &BaseProducer<Listening>, what: &str, done: impl Fn(&Listenin
 fn a_connection_that_breaks_is_heard_of_and_one_that_cannot_be_made_is_none() {
     let brokers = MockCluster::new(1).unwrap();
     brokers.create_topic("t", 1, 1).unwrap();
-    let options = SessionOptions {
-        group: "g".to_owned(),
-        instance: "0".to_owned(),
-        topics: Vec::new(),
-        start_at: None,
-    };
-    let mut config = config::transactional_producer(&Settings::new(brokers.bootstrap_servers()), &options);
+    let mut config =
+        config::transactional_producer(&Settings::new(brokers.bootstrap_servers()), &worker_of(&[]));
     // What is said of connections has nothing to do with transactions.
     config.remove("transactional.id");
     let producer: BaseProducer<Listening> = config.create_with_context(Listening::default()).unwrap();
